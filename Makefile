@@ -1,0 +1,50 @@
+# Two commands for newcomers: `make demo` and `make test`. See README.md.
+SHELL := bash
+.DELETE_ON_ERROR:
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+SNAKEMAKE = $(BIN)/python scripts/run.py --resources gpu=1 downloads=4 --cores $(CORES)
+
+.PHONY: demo build plan report test check format lint types pytest clean
+
+demo: .venv/ready  ## build the demo dataset's packs and show them
+	$(SNAKEMAKE) demo
+	$(BIN)/python scripts/show_packs.py results/demo
+
+build: .venv/ready  ## build all that config.yaml names
+	$(SNAKEMAKE) all
+
+plan: .venv/ready  ## say what is left to do and what it may take
+	$(BIN)/python scripts/plan.py
+
+report: .venv/ready  ## write results/report.html
+	$(SNAKEMAKE) report
+
+test: check pytest  ## all checks and tests
+
+check: format lint types
+
+.venv/ready: requirements.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet "$$(grep '^torch==' requirements.lock)"
+	$(BIN)/pip install --quiet --no-deps -r requirements.lock
+	touch $@
+
+format: .venv/ready
+	$(BIN)/ruff format --check --quiet scripts tests
+	$(BIN)/snakefmt --check --compact-diff Snakefile rules
+
+lint: .venv/ready
+	$(BIN)/ruff check --quiet scripts tests
+	$(BIN)/snakemake --lint
+
+types: .venv/ready
+	$(BIN)/mypy
+
+pytest: .venv/ready
+	$(BIN)/pytest -n 2 --dist loadfile --ignore tests/slurm --ignore tests/chaos $(PYTEST)
+	$(BIN)/pytest tests/slurm tests/chaos
+
+clean:  ## remove what the demo built, not the environment
+	rm -rf results/demo resources/videos/demo resources/models/demo logs benchmarks

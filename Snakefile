@@ -1,0 +1,48 @@
+"""reelpack: from video datasets to training-ready packs."""
+
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: f"{workflow.basedir}/config.yaml"
+
+
+report: "rules/report/workflow.rst"
+
+
+include: "rules/common.smk"
+
+
+wildcard_constraints:
+    dataset=get_choice(SETTINGS.datasets),
+    split=r"[a-z0-9]+(_[a-z0-9]+)*",
+    shard=r"\d+",
+    recipe=r"[a-z0-9]+([_-][a-z0-9]+)*",
+    model=r"[a-z0-9]+([_-][a-z0-9]+)*",
+    weights=r"[A-Za-z0-9._-]+",
+    sampling=r"[a-z0-9.-]+(_[a-z0-9.-]+)*",
+    crop=r"[a-z0-9.-]+(_[a-z0-9.-]+)*",
+
+
+rule all:
+    """Build every recipe of every dataset in config.yaml."""
+    input:
+        packs=get_packs(SETTINGS.datasets),
+
+
+include: "rules/manifest.smk"
+include: "rules/weights.smk"
+include: "rules/download.smk"
+include: "rules/trim.smk"
+include: "rules/frames.smk"
+include: "rules/train.smk"
+include: "rules/encode.smk"
+include: "rules/pack.smk"
+include: "rules/report.smk"
+include: "rules/targets.smk"
+
+
+localrules:
+    all,
+    report,

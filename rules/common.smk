@@ -1,0 +1,298 @@
+"""All functions of the workflow: the config resolved, and what rules ask of it."""
+
+import re
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+sys.path.insert(0, f"{workflow.basedir}/scripts")
+
+from reelpack.cli import use_this_interpreter
+from reelpack.errors import UserError
+from reelpack.recipes import Product, products
+from reelpack.report.asked import asked_for, state
+from reelpack.results import canonical, result
+from reelpack.retries import read_retries
+from reelpack.settings import Settings
+
+use_this_interpreter()
+
+
+def get_settings():
+    """Check config.yaml and the cards it names; a mistake ends everything with one line."""
+    try:
+        settings = Settings(config, Path(workflow.basedir))
+        for dataset in settings.datasets:
+            settings.check_videos(dataset)
+    except UserError as error:
+        raise WorkflowError(str(error)) from None
+    return settings
+
+
+SETTINGS = get_settings()
+
+
+def get_choice(names):
+    """Return a pattern that matches exactly these names."""
+    return "|".join(re.escape(name) for name in sorted(names)) or "(?!)"
+
+
+def get_script(name):
+    """Return a command of scripts/ as a Path: paths are not recorded, so moving or touching reruns nothing."""
+    return Path(workflow.basedir) / "scripts" / f"{name}.py"
+
+
+def get_products():
+    """Return every product that a recipe or a model in use is made from, by its two slugs."""
+    cards = [SETTINGS.recipe(r) for d in SETTINGS.datasets.values() for r in d.recipes]
+    cards += [SETTINGS.model(name) for name in SETTINGS.models]
+    found = [product for card in cards for product in products(card)]
+    whole = [Product(product.frames, None) for product in found]
+    return {(p.sampling_slug, p.crop_slug): p for p in found + whole}
+
+
+PRODUCTS = get_products()
+
+
+# ---- targets -----------------------------------------------------------------------------------
+
+
+def get_splits(datasets):
+    """Return (dataset, split) of all that is built of these datasets."""
+    return [
+        (name, split) for name in datasets for split in SETTINGS.datasets[name].shards
+    ]
+
+
+def get_packs(datasets):
+    """Return the provenance files of all packs of these datasets: each is the last file of its pack."""
+    return [
+        f"results/{name}/{split}/packs/{recipe}/provenance.json"
+        for name, split in get_splits(datasets)
+        for recipe in SETTINGS.datasets[name].recipes
+    ]
+
+
+def get_shard_files(dataset, split, pattern):
+    """Return a pattern filled in for all shards of a split."""
+    return expand(
+        pattern, dataset=dataset, split=split, shard=SETTINGS.shards(dataset, split)
+    )
+
+
+# ---- manifest and download ---------------------------------------------------------------------
+
+
+def get_list(dataset):
+    """Return the list file that a dataset is read from; a folder is no input, its state is a param."""
+    videos = SETTINGS.datasets[dataset].videos
+    return [videos] if SETTINGS.is_list(dataset) else []
+
+
+def get_manifest_result(dataset, split):
+    """Return make_manifest's result string, with the state of own videos in it."""
+
+    def manifest_result(wildcards):
+        try:
+            return canonical(SETTINGS.manifest_result(dataset, split))
+        except UserError as error:
+            raise WorkflowError(str(error)) from None
+
+    return manifest_result
+
+
+def get_stage_result(stage):
+    """Return the result string of a stage that no recipe changes."""
+    return canonical(result(stage, {}))
+
+
+def get_retries(wildcards):
+    """Return how often failures of this shard were to be retried, as JSON."""
+    return read_retries(
+        Path(f"results/{wildcards.dataset}/{wildcards.split}/retries.json"),
+        wildcards.shard,
+    )
+
+
+# ---- weights -----------------------------------------------------------------------------------
+
+
+def get_weights_result(wildcards):
+    """Return what identifies a weights file."""
+    return canonical(SETTINGS.weights_key(wildcards.weights))
+
+
+def get_weights_entry(wildcards):
+    """Return where a weights file comes from and what its checksum must be, as JSON."""
+    entry = SETTINGS.registry[wildcards.weights]
+    return canonical(
+        {
+            **SETTINGS.weights_key(wildcards.weights),
+            "url": entry.url,
+            "path": str(entry.path or ""),
+        }
+    )
+
+
+def get_weights_file(wildcards):
+    """Return the local file that the config names for these weights, if any.
+
+    Where its checksum is known that decides; without one only its time can tell that it changed.
+    """
+    entry = SETTINGS.registry[wildcards.weights]
+    path = SETTINGS.weights_path(wildcards.weights)
+    if path is None:
+        return []
+    return [ancient(path) if entry.sha256 else path]
+
+
+# ---- frames ------------------------------------------------------------------------------------
+
+
+def get_frames_result(wildcards):
+    """Return extract_frames' result string."""
+    return canonical(SETTINGS.frames_result(PRODUCTS[wildcards.sampling, "whole"]))
+
+
+def get_crop_result(wildcards):
+    """Return crop_frames' result string."""
+    return canonical(SETTINGS.crop_result(PRODUCTS[wildcards.sampling, wildcards.crop]))
+
+
+def get_pixels(product, ending):
+    """Return the path, still with wildcards, of a product's staged shard or its ledger."""
+    folder = "results/{dataset}/{split}"
+    if product.crop is None:
+        return f"{folder}/frames/{product.sampling_slug}/{{shard}}.{ending}"
+    return (
+        f"{folder}/crops/{product.sampling_slug}/{product.crop_slug}/{{shard}}.{ending}"
+    )
+
+
+# ---- training ----------------------------------------------------------------------------------
+
+
+def get_train_folder(wildcards):
+    """Return the folder of the staged shards that a model learns from."""
+    model = SETTINGS.model(wildcards.model)
+    pattern = str(Path(get_pixels(products(model)[0], "tar")).parent)
+    return pattern.format(dataset=model["dataset"], split=model["split"])
+
+
+def get_train_pixels(ending):
+    """Return an input function for the staged shards, or their ledgers, that a model learns from."""
+
+    def train_pixels(wildcards):
+        model = SETTINGS.model(wildcards.model)
+        pattern = get_pixels(products(model)[0], ending)
+        shards = SETTINGS.model_shards(wildcards.model)
+        return expand(
+            pattern, dataset=model["dataset"], split=model["split"], shard=shards
+        )
+
+    return train_pixels
+
+
+def get_train_tables(wildcards):
+    """Return the tables of the shards that a model learns from."""
+    model = SETTINGS.model(wildcards.model)
+    folder = f"results/{model['dataset']}/{model['split']}/shards"
+    return [
+        f"{folder}/{shard}.parquet" for shard in SETTINGS.model_shards(wildcards.model)
+    ]
+
+
+def get_learned_table(wildcards):
+    """Return one table of what a recipe's model learned from; see manifest.smk for why."""
+    encoder = SETTINGS.recipe(wildcards.recipe)["encoder"]
+    if "model" not in encoder:
+        return []
+    model = SETTINGS.model(encoder["model"])
+    first = SETTINGS.model_shards(encoder["model"])[0]
+    return [f"results/{model['dataset']}/{model['split']}/shards/{first}.parquet"]
+
+
+def get_model_result(wildcards):
+    """Return train_vqvae's result string."""
+    shards = SETTINGS.model_shards(wildcards.model)
+    return canonical({**SETTINGS.model_result(wildcards.model), "shards": shards})
+
+
+def get_model_threads(wildcards):
+    """Return the threads that a model's card fixes."""
+    return SETTINGS.model(wildcards.model)["training"]["threads"]
+
+
+# ---- encoding ----------------------------------------------------------------------------------
+
+
+def get_encode_pixels(wildcards):
+    """Return the staged shards to encode; none when streamed."""
+    recipe = SETTINGS.recipe(wildcards.recipe)
+    return (
+        [get_pixels(p, "tar") for p in products(recipe)]
+        if recipe["mode"] == "staged"
+        else []
+    )
+
+
+def get_encode_earlier(wildcards):
+    """Return the ledgers of the stage before encoding."""
+    recipe = SETTINGS.recipe(wildcards.recipe)
+    if recipe["mode"] == "staged":
+        return [get_pixels(product, "ledger.parquet") for product in products(recipe)]
+    return ["results/{dataset}/{split}/clips/{shard}.ledger.parquet"]
+
+
+def get_encode_weights(wildcards):
+    """Return the safetensors file that a recipe encodes with."""
+    encoder = SETTINGS.recipe(wildcards.recipe)["encoder"]
+    if "weights" in encoder:
+        return f"resources/weights/{encoder['weights']}/model.safetensors"
+    model = encoder["model"]
+    dataset = SETTINGS.model(model)["dataset"]
+    return f"resources/models/{dataset}/{model}/model.safetensors"
+
+
+def get_encode_result(wildcards):
+    """Return encode_shard's result string."""
+    return canonical(SETTINGS.encode_result(wildcards.recipe))
+
+
+# ---- packs -------------------------------------------------------------------------------------
+
+
+def get_pack_files(pattern):
+    """Return an input function for a pattern over all shards of a split."""
+
+    def pack_files(wildcards):
+        shards = SETTINGS.shards(wildcards.dataset, wildcards.split)
+        return expand(pattern, **dict(wildcards.items()), shard=shards)
+
+    return pack_files
+
+
+def get_encoded_folder(wildcards):
+    """Return the folder of a recipe's codes shards."""
+    return f"results/{wildcards.dataset}/{wildcards.split}/encoded/{wildcards.recipe}"
+
+
+def get_pack_result(wildcards):
+    """Return write_pack's result string."""
+    return canonical(
+        SETTINGS.pack_result(wildcards.dataset, wildcards.split, wildcards.recipe)
+    )
+
+
+# ---- report ------------------------------------------------------------------------------------
+
+
+def get_asked():
+    """Return what config.yaml asks for, as the report reads it."""
+    return canonical(asked_for(SETTINGS))
+
+
+def get_report_state(wildcards):
+    """Return the state of all that a report reads: with other results it is another report."""
+    return state(Path())

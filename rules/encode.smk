@@ -1,0 +1,38 @@
+"""From clips, or their staged pixels, to tokens.
+
+Inputs: results/{dataset}/{split}/clips/{shard}.parquet, or staged shards, and a model's weights.
+Outputs: results/{dataset}/{split}/encoded/{recipe}/{shard}.safetensors and its ledger.
+"""
+
+
+rule encode_shard:
+    """Encode every clip of one shard; a clip that fails becomes a ledger row."""
+    input:
+        shard="results/{dataset}/{split}/shards/{shard}.parquet",
+        learned=get_learned_table,
+        clips="results/{dataset}/{split}/clips/{shard}.parquet",
+        pixels=get_encode_pixels,
+        earlier=get_encode_earlier,
+        weights=get_encode_weights,
+    output:
+        codes="results/{dataset}/{split}/encoded/{recipe}/{shard}.safetensors",
+        ledger="results/{dataset}/{split}/encoded/{recipe}/{shard}.ledger.parquet",
+    log:
+        "logs/encode_shard/{dataset}/{split}/{recipe}/{shard}.log",
+    benchmark:
+        "benchmarks/encode_shard/{dataset}/{split}/{recipe}/{shard}.tsv"
+    conda:
+        "../envs/encode.yaml"
+    threads: 2
+    resources:
+        gpu=1,
+    params:
+        script=get_script("encode_shard"),
+        result=get_encode_result,
+        retries=get_retries,
+        journal="results/{dataset}/{split}/journal/encode_shard/{recipe}/{shard}",
+    shell:
+        "python {params.script:q} --clips {input.clips:q} --pixels {input.pixels:q}"
+        " --earlier {input.earlier:q} --weights {input.weights:q} --params {params.result:q}"
+        " --retries {params.retries:q} --journal {params.journal:q} --output {output.codes:q}"
+        " --ledger {output.ledger:q} --threads {threads} --gpus {resources.gpu} > {log:q} 2>&1"

@@ -1,0 +1,53 @@
+"""Manifests: from a folder or a list of videos to one table per shard.
+
+Inputs: a list named in config.yaml or a card, or none for a folder.
+Outputs: results/{dataset}/{split}/manifest.parquet and shards/{shard}.parquet.
+"""
+
+
+rule make_demo:
+    """Make the demo dataset's clips and their list."""
+    output:
+        clips="resources/videos/demo/demo.csv",
+    log:
+        "logs/make_demo.log",
+    benchmark:
+        "benchmarks/make_demo.tsv"
+    conda:
+        "../envs/frames.yaml"
+    params:
+        script=get_script("make_demo"),
+        folder=subpath(output.clips, parent=True),
+    shell:
+        "python {params.script:q} {params.folder:q} > {log:q} 2>&1"
+
+
+# Checkpoints that nobody queries: after one has run, Snakemake looks again at the jobs that take one of
+# its outputs, so that a grown list reruns only the shards that new clips fall into. It looks only at jobs
+# that take one directly; so every rule behind a checkpoint has a shard table or the manifest among its
+# inputs, and one table of each dataset that it depends on by way of a model.
+for dataset, split in get_splits(SETTINGS.datasets):
+
+    checkpoint:
+        name:
+            f"make_manifest_{dataset}_{split}"
+        input:
+            videos=get_list(dataset),
+        output:
+            manifest=f"results/{dataset}/{split}/manifest.parquet",
+            shards=get_shard_files(
+                dataset, split, "results/{dataset}/{split}/shards/{shard}.parquet"
+            ),
+        log:
+            f"logs/make_manifest/{dataset}/{split}.log",
+        benchmark:
+            f"benchmarks/make_manifest/{dataset}/{split}.tsv"
+        conda:
+            "../envs/manifest.yaml"
+        params:
+            script=get_script("make_manifest"),
+            result=get_manifest_result(dataset, split),
+            folder=subpath(output.manifest, parent=True),
+        shell:
+            "python {params.script:q} --params {params.result:q}"
+            " --manifest {output.manifest:q} --shards {params.folder:q}/shards > {log:q} 2>&1"

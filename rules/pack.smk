@@ -1,0 +1,50 @@
+"""Packs: the file sets that trainers open.
+
+Inputs: all encoded shards of a split, their ledgers, and the manifest for the order.
+Outputs: results/{dataset}/{split}/packs/{recipe}/; the pack itself lies there under its original name,
+published by rename and undeclared.
+"""
+
+
+rule write_pack:
+    """Publish the pack by rename, then its listing; stop above max_failed."""
+    input:
+        manifest="results/{dataset}/{split}/manifest.parquet",
+        learned=get_learned_table,
+        codes=get_pack_files(
+            "results/{dataset}/{split}/encoded/{recipe}/{shard}.safetensors"
+        ),
+        ledgers=get_pack_files(
+            "results/{dataset}/{split}/encoded/{recipe}/{shard}.ledger.parquet"
+        ),
+    output:
+        failures=report(
+            "results/{dataset}/{split}/packs/{recipe}/failures.csv",
+            caption="report/failures.rst",
+            category="{dataset}",
+            subcategory="{split}",
+            labels={"recipe": "{recipe}", "what": "failures"},
+        ),
+        entries="results/{dataset}/{split}/packs/{recipe}/entries.parquet",
+        checksums="results/{dataset}/{split}/packs/{recipe}/checksums.sha256",
+        provenance=report(
+            "results/{dataset}/{split}/packs/{recipe}/provenance.json",
+            caption="report/provenance.rst",
+            category="{dataset}",
+            subcategory="{split}",
+            labels={"recipe": "{recipe}", "what": "provenance"},
+        ),
+    log:
+        "logs/write_pack/{dataset}/{split}/{recipe}.log",
+    benchmark:
+        "benchmarks/write_pack/{dataset}/{split}/{recipe}.tsv"
+    conda:
+        "../envs/pack.yaml"
+    params:
+        script=get_script("write_pack"),
+        result=get_pack_result,
+        folder=subpath(output.provenance, parent=True),
+        encoded=get_encoded_folder,
+    shell:
+        "python {params.script:q} --manifest {input.manifest:q} --encoded {params.encoded:q}"
+        " --params {params.result:q} --folder {params.folder:q} > {log:q} 2>&1"

@@ -1,0 +1,59 @@
+"""Clip tables: the rows that decoding stages work from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .files import reading
+from .results import digest
+from .tables import write_table
+
+COLUMNS = pa.schema(
+    [
+        ("clip_id", pa.string()),
+        ("path", pa.string()),
+        ("sha256", pa.string()),
+        ("start_seconds", pa.float64()),
+        ("end_seconds", pa.float64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One sample: a video file and the window of it that is meant.
+
+    Attributes:
+        path: the file on disk.
+        sha256: its checksum, which stands for its content in journal keys.
+        start_seconds: first second of the window, None for the start of the file.
+        end_seconds: where the window ends, None for the end of the file.
+    """
+
+    clip_id: str
+    path: str
+    sha256: str
+    start_seconds: float | None
+    end_seconds: float | None
+
+    def key(self, result: str) -> str:
+        """Return the journal key of this clip under a result string."""
+        return digest(result, self.clip_id, self.sha256, self.start_seconds, self.end_seconds)
+
+
+def write_clips(clips: Iterable[Clip], target: Path) -> None:
+    """Write a clip table, whole or not at all."""
+    frame = pd.DataFrame([asdict(clip) for clip in clips], columns=COLUMNS.names)
+    write_table(frame, COLUMNS, target)
+
+
+def read_clips(path: Path) -> list[Clip]:
+    """Read a clip table in its order."""
+    with reading(path):
+        return [Clip(**row) for row in pq.read_table(path).to_pylist()]

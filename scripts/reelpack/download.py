@@ -1,0 +1,178 @@
+"""download_shard: see that every clip's video is here, checksum it, and probe it.
+
+Flows in: a shard table of the manifest. Flows out: one `Probe` row per clip whose video can be opened.
+Own videos are used where they are, without a copy.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .errors import ClipError
+from .files import reading, sha256_file, write_bytes
+from .journal import Retries
+from .ledger import LedgerRow
+from .results import canonical, digest
+from .stage import Stage, Task
+from .tables import write_table
+from .video.index import index_video
+
+
+@dataclass(frozen=True)
+class ShardRow:
+    """One row of a shard table; see `manifest.CLIP_COLUMNS`."""
+
+    clip_id: str
+    video: str
+    path: str
+    start_seconds: float | None
+    end_seconds: float | None
+    label: int | None
+    caption: str | None
+    fingerprint: str
+
+    def key(self, result: str) -> str:
+        """Return the journal key: the video as it was when the list was made."""
+        return digest(result, self.clip_id, self.path, self.fingerprint)
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What is known of a clip's video without decoding it.
+
+    Attributes:
+        width: shown width in pixels, after rotation.
+        height: shown height in pixels, after rotation.
+        rotation: degrees clockwise that a player turns the stored picture.
+        pictures: shown pictures in the video stream.
+    """
+
+    clip_id: str
+    path: str
+    sha256: str
+    bytes: int
+    codec: str
+    width: int
+    height: int
+    rotation: int
+    pictures: int
+    duration_seconds: float
+    has_audio: bool
+
+
+PROBE_COLUMNS = pa.schema(
+    [
+        ("clip_id", pa.string()),
+        ("path", pa.string()),
+        ("sha256", pa.string()),
+        ("bytes", pa.int64()),
+        ("codec", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("rotation", pa.int32()),
+        ("pictures", pa.int64()),
+        ("duration_seconds", pa.float64()),
+        ("has_audio", pa.bool_()),
+    ]
+)
+
+
+def read_shard(path: Path) -> list[ShardRow]:
+    """Read a shard table in list order."""
+    with reading(path):
+        return [ShardRow(**row) for row in pq.read_table(path).to_pylist()]
+
+
+@lru_cache(maxsize=16)
+def _probe(path: str, fingerprint: str) -> Probe:  # noqa: ARG001 - a replaced file is another one
+    """Probe one video; its clips follow one another, so the last few are kept."""
+    file = Path(path)
+    index = index_video(file)
+    return Probe(
+        clip_id="",
+        path=path,
+        sha256=sha256_file(file),
+        bytes=file.stat().st_size,
+        codec=index.codec,
+        width=index.display_width,
+        height=index.display_height,
+        rotation=index.rotation,
+        pictures=len(index.pts),
+        duration_seconds=index.duration_seconds,
+        has_audio=index.has_audio,
+    )
+
+
+def probe_clip(task: Task) -> None:
+    """Write a clip's probe as JSON.
+
+    Raises:
+        ClipError: missing, corrupt or no_video.
+    """
+    row: ShardRow = task.item
+    try:
+        probe = _probe(row.path, row.fingerprint)
+    except PermissionError as error:
+        raise ClipError("missing", f"{row.path}: not readable: {error.strerror}") from error
+    write_bytes(task.target, canonical({**asdict(probe), "clip_id": row.clip_id}).encode())
+
+
+def _assemble(target: Path, clips: Sequence[tuple[str, Path]]) -> None:
+    records = [json.loads(path.read_bytes()) for _, path in clips]
+    write_table(pd.DataFrame(records, columns=PROBE_COLUMNS.names), PROBE_COLUMNS, target)
+
+
+def _split(
+    folder: Path, rows: Sequence[LedgerRow], wanted: Collection[str]
+) -> Iterator[tuple[str, Iterable[bytes]]]:
+    records = {probe.clip_id: probe for probe in read_probes(folder / "output.parquet")}
+    for row in rows:
+        if row.key in wanted and row.clip_id in records:
+            yield row.key, [canonical(asdict(records[row.clip_id])).encode()]
+
+
+def read_probes(path: Path) -> list[Probe]:
+    """Read the probes of a shard in list order."""
+    with reading(path):
+        return [Probe(**row) for row in pq.read_table(path).to_pylist()]
+
+
+STAGE = Stage(
+    name="download_shard",
+    work=probe_clip,
+    split=_split,
+    assemble=_assemble,
+    preload=("reelpack.download",),
+)
+
+
+def download_shard(
+    shard: Path,
+    *,
+    result: str,
+    retries: Retries,
+    journal: Path,
+    output: Path,
+    ledger: Path,
+    workers: int,
+) -> list[LedgerRow]:
+    """Probe a shard's videos; see `Stage.run` for what is written."""
+    rows = read_shard(shard)
+    return STAGE.run(
+        {row.key(result): row for row in rows},
+        settings=None,
+        journal=journal,
+        retries=retries,
+        output=output,
+        ledger=ledger,
+        earlier=[LedgerRow(row.clip_id, STAGE.name, "ok") for row in rows],
+        workers=workers,
+    )

@@ -1,0 +1,151 @@
+"""What every encoder offers, and how clips of any length pass through one of fixed batch shape."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from reelpack.errors import ClipError, UserError
+
+Frame = npt.NDArray[np.uint8]
+Tokens = npt.NDArray[np.signedinteger[Any]]
+
+
+class Encoder(Protocol):
+    """A model that turns pictures into tokens.
+
+    Attributes:
+        name: what recipes call it.
+        result_version: raised by hand when the tokens of equal pictures change.
+        batch_size: pictures per call; always the same, so that no kernel is chosen by chance.
+    """
+
+    name: str
+    result_version: int
+    batch_size: int
+
+    def encode(self, frames: Frame) -> Tokens:
+        """Encode uint8[batch_size, H, W, 3] (RGB) to integer tokens [batch_size, ...].
+
+        Raises:
+            ClipError: `encode`, when the encoder cannot take pictures of this size.
+        """
+        ...
+
+
+def set_deterministic(*, threads: int = 1) -> None:
+    """Make torch give the same bits in every run; call it before the first computation.
+
+    Args:
+        threads: CPU threads inside one operator. Results of some operators depend on it.
+    """
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(True)
+    # Torch would else write NaN into all new memory first, to make reads of it show.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False
+
+
+def encode_frames(encoder: Encoder, frames: Iterable[Frame]) -> Tokens:
+    """Encode the frames of a clip in batches of the encoder's one shape.
+
+    The last batch is filled up by repeating its last frame, and cut after. Memory holds one batch
+    of pixels, whatever the length of the clip.
+
+    Args:
+        encoder: any encoder.
+        frames: uint8[H, W, 3] each, all of one size.
+
+    Returns:
+        Tokens [T, ...] in the encoder's dtype.
+
+    Raises:
+        ClipError: `encode`, when there is no frame, or sizes change or do not suit the encoder.
+    """
+    tokens = list(_encode_batches(encoder, frames))
+    if not tokens:
+        raise ClipError("encode", "the clip has no frame to encode")
+    return np.concatenate(tokens)
+
+
+def _encode_batches(encoder: Encoder, frames: Iterable[Frame]) -> Iterator[Tokens]:
+    shape: tuple[int, ...] | None = None
+    for group in _batches(frames, encoder.batch_size):
+        shape = shape or group[0].shape
+        for frame in group:
+            if frame.shape != shape:
+                raise ClipError(
+                    "encode", f"frame size changes inside the clip: {shape}, {frame.shape}"
+                )
+        padded = group + [group[-1]] * (encoder.batch_size - len(group))
+        yield encoder.encode(np.stack(padded))[: len(group)]
+
+
+def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
+    iterator = iter(frames)
+    while group := list(islice(iterator, size)):
+        yield group
+
+
+def check_pictures(frames: Frame, *, encoder: str, stride: int) -> None:
+    """Raise ClipError unless `frames` is uint8[B, H, W, 3], its sides multiples of `stride`."""
+    if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
+        raise ClipError(
+            "encode", f"{encoder} takes uint8[B, H, W, 3], not {frames.dtype}{list(frames.shape)}"
+        )
+    height, width = frames.shape[1:3]
+    if height % stride or width % stride or not height or not width:
+        raise ClipError(
+            "encode", f"{encoder} takes sides that are multiples of {stride}, not {width}x{height}"
+        )
+
+
+def check_device(device: str) -> None:
+    """Raise UserError unless `device` names a device that is there."""
+    import torch
+
+    try:
+        kind = torch.device(device).type
+    except RuntimeError as error:
+        raise UserError(f"device {device!r} is unknown; allowed: cpu, cuda, cuda:N") from error
+    if kind not in ("cpu", "cuda"):
+        raise UserError(f"device {device!r} is not supported; allowed: cpu, cuda, cuda:N")
+    if kind == "cuda" and not torch.cuda.is_available():
+        raise UserError(f"device {device!r} was asked for, and no GPU can be used here")
+
+
+def load_encoder(spec: Mapping[str, Any], weights: Path, *, device: str) -> Encoder:
+    """Load an encoder by a recipe's `encoder:` mapping.
+
+    Args:
+        spec: its key `name` chooses the encoder; the other keys say where weights come from and are
+            resolved by the caller.
+        weights: safetensors file that `weights.convert` or the training wrote.
+        device: `cpu`, `cuda` or `cuda:N`.
+
+    Raises:
+        UserError: unknown encoder or device, or a file that does not hold this encoder's weights.
+    """
+    check_device(device)
+    match spec.get("name"):
+        case "dalle":
+            from .dalle import DalleEncoder
+
+            return DalleEncoder(weights, device=device)
+        case "vqvae":
+            from .vqvae import VQVAEEncoder
+
+            return VQVAEEncoder(weights, device=device)
+        case unknown:
+            raise UserError(f"encoder.name: {unknown!r} is unknown; allowed: dalle, vqvae")

@@ -1,0 +1,191 @@
+"""Frame shards: uncompressed tars of `{clip_id}/{n:06d}.png` with time stamps, in list order.
+
+Behind the pictures of a clip stands `{clip_id}/index.json` with their time stamps in seconds. A clip's
+members lie together, so a shard is the plain concatenation of its clips. The codec is PNG at zlib level 1:
+lossless, a third of the raw bytes, and every reader has it; lossless WebP takes 0.7 of its bytes and 1.3 of
+its time (tests/bench/codecs.py).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tarfile
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from .files import reading
+from .ledger import LedgerRow
+
+Frame = NDArray[np.uint8]
+INDEX = "index.json"
+_END = bytes(2 * tarfile.BLOCKSIZE)
+_BLOCK = 1 << 20
+
+
+def png(frame: Frame) -> bytes:
+    """Encode uint8[H,W,3] as PNG, fast rather than small."""
+    stream = io.BytesIO()
+    Image.fromarray(frame).save(stream, "PNG", compress_level=1)
+    return stream.getvalue()
+
+
+class ClipWriter:
+    """Writes one clip's members, without a tar's end mark, to a file."""
+
+    def __init__(self, path: Path, clip_id: str) -> None:
+        self.clip_id = clip_id
+        self.pts_seconds: list[float] = []
+        self._stream = path.open("wb")
+        self._tar = tarfile.TarFile(fileobj=self._stream, mode="w", format=tarfile.PAX_FORMAT)
+
+    def __enter__(self) -> ClipWriter:
+        return self
+
+    def add(self, frame: Frame, *, pts_seconds: float) -> None:
+        """Add the next frame, uint8[H,W,3]."""
+        self._member(f"{len(self.pts_seconds):06d}.png", png(frame))
+        self.pts_seconds.append(pts_seconds)
+
+    def _member(self, name: str, data: bytes) -> None:
+        member = tarfile.TarInfo(f"{self.clip_id}/{name}")
+        member.size = len(data)
+        self._tar.addfile(member, io.BytesIO(data))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            stamps = {"pts_seconds": self.pts_seconds}
+            self._member(INDEX, json.dumps(stamps).encode())
+        end = self._tar.offset
+        self._tar.close()
+        self._stream.truncate(end)
+        self._stream.close()
+
+
+def join_clips(target: Path, clips: Sequence[tuple[str, Path]]) -> None:
+    """Write a shard from clip files, in their order."""
+    with target.open("wb") as shard:
+        for _, path in clips:
+            with path.open("rb") as stream:
+                while block := stream.read(_BLOCK):
+                    shard.write(block)
+        shard.write(_END)
+
+
+class FrameShard:
+    """Random access to the frames of one shard.
+
+    Attributes:
+        clip_ids: the clips in list order.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._frames: dict[str, list[tuple[int, int]]] = {}
+        self._index: dict[str, tuple[int, int]] = {}
+        self._bounds: dict[str, tuple[int, int]] = {}
+        self._stream = path.open("rb")
+        with reading(path), tarfile.open(path, "r:") as tar:
+            self._check_end()
+            for member in tar:
+                clip_id, name = member.name.rsplit("/", 1)
+                place = (member.offset_data, member.size)
+                start = self._bounds.get(clip_id, (member.offset, 0))[0]
+                padded = -(-member.size // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+                self._bounds[clip_id] = (start, member.offset_data + padded)
+                if name == INDEX:
+                    self._index[clip_id] = place
+                else:
+                    self._frames.setdefault(clip_id, []).append(place)
+        self.clip_ids = list(self._index)
+
+    def _check_end(self) -> None:
+        # A tar that was cut between two members reads well to the cut.
+        self._stream.seek(-min(len(_END), self.path.stat().st_size), os.SEEK_END)
+        if self._stream.read() != _END:
+            raise EOFError("it lacks its end")
+
+    def _read(self, place: tuple[int, int]) -> bytes:
+        self._stream.seek(place[0])
+        data = self._stream.read(place[1])
+        if len(data) != place[1]:
+            raise EOFError("it ends too early")
+        return data
+
+    def count(self, clip_id: str) -> int:
+        """Return how many frames a clip has."""
+        return len(self._frames.get(clip_id, []))
+
+    def frame(self, clip_id: str, number: int) -> Frame:
+        """Return one frame, uint8[H,W,3]."""
+        with reading(self.path):
+            data = self._read(self._frames[clip_id][number])
+            return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+    def frames(self, clip_id: str) -> Iterator[Frame]:
+        """Yield a clip's frames in order, uint8[H,W,3]."""
+        for number in range(self.count(clip_id)):
+            yield self.frame(clip_id, number)
+
+    def pts_seconds(self, clip_id: str) -> list[float]:
+        """Return the time stamps of a clip's frames in seconds."""
+        with reading(self.path):
+            stamps: list[float] = json.loads(self._read(self._index[clip_id]))["pts_seconds"]
+            if len(stamps) != self.count(clip_id):
+                raise ValueError(f"{clip_id} lacks frames")
+            return stamps
+
+    def blocks(self, clip_id: str) -> Iterator[bytes]:
+        """Yield the bytes of a clip's members, as its clip file held them."""
+        start, end = self._bounds[clip_id]
+        self._stream.seek(start)
+        while start < end:
+            block = self._stream.read(min(_BLOCK, end - start))
+            if not block:
+                return
+            yield block
+            start += len(block)
+
+
+def split_shard(
+    folder: Path, rows: Sequence[LedgerRow], wanted: Collection[str]
+) -> Iterator[tuple[str, Iterable[bytes]]]:
+    """Cut a sealed shard into clip files; see `journal.Journal`."""
+    shard = FrameShard(folder / "output.tar")
+    for row in rows:
+        if row.key in wanted and row.clip_id in shard.clip_ids:
+            yield row.key, shard.blocks(row.clip_id)
+
+
+class FrameSource:
+    """All frames of several shards as one sequence, for training.
+
+    Frame i is uint8[H,W,3]; the order is by clip id, so it does not depend on how clips are sharded.
+    """
+
+    def __init__(self, shards: Sequence[Path]) -> None:
+        opened = [FrameShard(path) for path in shards]
+        owner = {clip_id: shard for shard in opened for clip_id in shard.clip_ids}
+        self._places = [
+            (owner[clip_id], clip_id, number)
+            for clip_id in sorted(owner)
+            for number in range(owner[clip_id].count(clip_id))
+        ]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: int) -> Frame:
+        shard, clip_id, number = self._places[index]
+        return shard.frame(clip_id, number)

@@ -1,0 +1,47 @@
+"""Pack formats by name, and the way a pack is published."""
+
+from __future__ import annotations
+
+from reelpack.errors import UserError
+from reelpack.packs.base import (
+    Entry,
+    PackContext,
+    PackDamage,
+    PackEntry,
+    PackFormat,
+    StoredEntry,
+    Variant,
+)
+from reelpack.packs.lvt_codes import LvtCodes
+from reelpack.packs.publish import publish
+from reelpack.packs.vimpac_lmdb import VimpacLmdb
+
+FORMATS: dict[str, PackFormat] = {
+    pack_format.name: pack_format for pack_format in (VimpacLmdb(), LvtCodes())
+}
+
+__all__ = [
+    "FORMATS",
+    "Entry",
+    "PackContext",
+    "PackDamage",
+    "PackEntry",
+    "PackFormat",
+    "StoredEntry",
+    "Variant",
+    "get_format",
+    "publish",
+]
+
+
+def get_format(name: str) -> PackFormat:
+    """Return a pack format.
+
+    Raises:
+        UserError: no format has this name.
+    """
+    try:
+        return FORMATS[name]
+    except KeyError:
+        allowed = ", ".join(sorted(FORMATS))
+        raise UserError(f"pack format {name!r} does not exist; allowed are: {allowed}") from None

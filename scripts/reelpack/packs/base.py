@@ -1,0 +1,224 @@
+"""What every pack format offers, and what flows in and out of it.
+
+In: one `Entry` per finished clip, in list order. Out: a folder of files that a published trainer
+opens, and the way back, `read`, by which a pack is verified. A format lives in one module, writer
+and reader together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reelpack.errors import UserError
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One crop of a recipe.
+
+    Attributes:
+        name: slug, unique in the recipe, such as `128top_hflip`.
+        shorter_side: the picture is scaled until its shorter side has this many pixels; None
+            otherwise.
+        square: the picture is scaled to a square of this side, whatever its shape; None otherwise.
+        size: side of the square cut out after scaling; None when nothing is cut.
+        position: where it is cut: top, center or bottom.
+        hflip: mirrored left to right.
+    """
+
+    name: str
+    shorter_side: int | None = None
+    square: int | None = None
+    size: int | None = None
+    position: str = "center"
+    hflip: bool = False
+
+
+@dataclass(frozen=True)
+class PackContext:
+    """What a pack is made of, for names and notes inside the pack.
+
+    Attributes:
+        dataset: the dataset's name.
+        split: the split's name.
+        recipe: the recipe's name.
+        fps: frames per second as the recipe says it (`2`, `2/3`), or None for other samplings.
+        variants: the crops; every entry carries one array for each.
+        settings: everything that defines the result, as JSON values. Read by formats: `encoder` (a
+            name or the recipe's mapping with a `name`), and what the format's own docstring lists.
+    """
+
+    dataset: str
+    split: str
+    recipe: str
+    fps: str | None
+    variants: tuple[Variant, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def encoder(self) -> str:
+        """The encoder's name, or an empty string for recipes without one."""
+        encoder = self.settings.get("encoder", "")
+        return str(encoder.get("name", "") if isinstance(encoder, Mapping) else encoder)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One finished clip.
+
+    Attributes:
+        clip_id: unique in the split.
+        order: position in the split's list, from 0.
+        label: class number, or None.
+        caption: a text, or None.
+        arrays: variant name to array, first axis time.
+    """
+
+    clip_id: str
+    order: int
+    label: int | None
+    caption: str | None
+    arrays: Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class StoredEntry:
+    """An entry in just the form in which the format keeps it: what its reader gives back.
+
+    Attributes:
+        clip_id: as in the entry.
+        label: as the format keeps it (VIMPAC writes -1 for none), or None where it keeps none.
+        arrays: variant name to array, in the stored dtype and shape.
+    """
+
+    clip_id: str
+    label: int | None
+    arrays: Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class PackEntry:
+    """One array read back from a pack."""
+
+    variant: str
+    clip_id: str
+    label: int | None
+    array: Array
+
+    def sha256(self) -> str:
+        """Return the digest that `entries.parquet` holds for it."""
+        return array_sha256(self.array, label=self.label)
+
+
+@dataclass(frozen=True)
+class PackDamage:
+    """A part of a pack that cannot be read.
+
+    Attributes:
+        message: one line for people.
+        variant: the variant it belongs to; None when that is not known or when all are touched.
+        clip_id: the clip; None when every clip of the variant is lost.
+    """
+
+    message: str
+    variant: str | None = None
+    clip_id: str | None = None
+
+
+class PackFormat(ABC):
+    """A pack format. `version` is raised by hand when the bytes it writes change."""
+
+    name: str
+    version: int
+
+    @abstractmethod
+    def check(self, context: PackContext) -> None:
+        """Raise `UserError` when a recipe cannot be packed in this format at all."""
+
+    @abstractmethod
+    def stored(self, entry: Entry, context: PackContext) -> StoredEntry:
+        """Return the entry as the format keeps it.
+
+        Raises:
+            ClipError: class `pack`, when the format cannot hold this one clip.
+            UserError: when it can hold no clip of such a recipe.
+        """
+
+    @abstractmethod
+    def write(
+        self,
+        folder: Path,
+        entries: Iterable[StoredEntry],
+        context: PackContext,
+        failed_ids: Callable[[], Sequence[str]],
+    ) -> None:
+        """Write the pack's files into an empty folder.
+
+        Entries are streamed: memory holds one of them, and no more than their ids of the others.
+
+        Args:
+            folder: exists and is empty.
+            entries: in list order, ids all different.
+            context: what the pack is made of.
+            failed_ids: gives the ids of the clips that the pack lacks, in list order; to be called
+                once `entries` has run out.
+        """
+
+    @abstractmethod
+    def read(
+        self, folder: Path, *, damaged: Container[str] = frozenset()
+    ) -> Iterator[PackEntry | PackDamage]:
+        """Read every entry of every variant back.
+
+        Args:
+            folder: the pack.
+            damaged: files, relative to the pack, known to be damaged: what depends on them is
+                reported as `PackDamage` and not opened.
+        """
+
+    def aliases(self, context: PackContext) -> dict[str, str]:
+        """Return further names to be linked: link name to target, both relative to the pack."""
+        del context
+        return {}
+
+
+def array_sha256(array: Array, *, label: int | None) -> str:
+    """Return the SHA-256, in hexadecimal, over dtype, shape, label and bytes in C order."""
+    head = f"{array.dtype.str} {list(array.shape)} {label}\n".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def integers(array: Array, dtype: type[np.signedinteger[Any]], *, what: str) -> Array:
+    """Return tokens in a smaller or larger integer type, never wrapped.
+
+    Raises:
+        UserError: the array holds no integers, or values beyond the type.
+    """
+    if array.dtype.kind not in "iu":
+        raise UserError(f"{what}: holds {array.dtype}, allowed are integers")
+    bounds = np.iinfo(dtype)
+    if array.size and (array.min() < bounds.min or array.max() > bounds.max):
+        raise UserError(f"{what}: holds values beyond {bounds.min} to {bounds.max}")
+    return np.ascontiguousarray(array, dtype=dtype)
+
+
+def only_variant(context: PackContext, *, what: str) -> Variant:
+    """Return the recipe's one crop.
+
+    Raises:
+        UserError: the recipe has none or several.
+    """
+    if len(context.variants) != 1:
+        names = ", ".join(variant.name for variant in context.variants) or "none"
+        raise UserError(f"recipe {context.recipe}: {what} holds one crop per recipe, not: {names}")
+    return context.variants[0]

@@ -1,0 +1,189 @@
+"""Recipes and models: cards merged, checked across keys, and turned into slugs and variants."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from .errors import UserError
+
+STRIDES = {"dalle": 8, "vqvae": 4}
+ALTERNATIVES = {
+    "frames": (("fps", "uniform", "every"), ("shorter_side", "square")),
+    "encoder": (("weights", "model"),),
+}
+
+
+@dataclass(frozen=True)
+class Product:
+    """One set of pixels: a sampling at one scale, and a crop of it.
+
+    Attributes:
+        frames: the recipe's `frames` mapping with a single `shorter_side`.
+        crop: mapping of size, position, hflip, or None for whole frames.
+    """
+
+    frames: Mapping[str, Any]
+    crop: Mapping[str, Any] | None
+
+    @property
+    def sampling_slug(self) -> str:
+        """Readable, injective name of the sampling and scale, such as `fps2d3_short224`."""
+        frames = self.frames
+        parts = []
+        if "fps" in frames:
+            fps = Fraction(str(frames["fps"]))
+            over = "" if fps.denominator == 1 else f"d{fps.denominator}"
+            parts.append(f"fps{fps.numerator}{over}")
+        elif "uniform" in frames:
+            parts.append(f"uniform{frames['uniform']}")
+        else:
+            parts.append("every")
+        parts += [f"first{frames['first']}"] if "first" in frames else []
+        parts += [f"min{frames['at_least']}"] if "at_least" in frames else []
+        if "shorter_side" in frames:
+            parts.append(f"short{frames['shorter_side']}")
+        elif "square" in frames:
+            parts.append(f"square{frames['square']}")
+        else:
+            parts.append("native")
+        # It also turns the colours to RGB where no size changes.
+        parts += [frames["scaler"]] if frames["scaler"] != "bicubic" else []
+        return "_".join(parts)
+
+    @property
+    def crop_slug(self) -> str:
+        """Readable, injective name of the crop, such as `center256_hflip`; `whole` for none."""
+        if self.crop is None:
+            return "whole"
+        flip = "_hflip" if self.crop["hflip"] else ""
+        return f"{self.crop['position']}{self.crop['size']}{flip}"
+
+    @property
+    def name(self) -> str:
+        """Name of this product among the products of one recipe."""
+        return f"{self.sampling_slug}/{self.crop_slug}"
+
+    @property
+    def side(self) -> int | None:
+        """Side of the square pictures in pixels, None where clips differ in size."""
+        if self.crop is not None:
+            return int(self.crop["size"])
+        return self.frames.get("square")
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return a list as it is and anything else as a list of one."""
+    return value if isinstance(value, list) else [value]
+
+
+def products(recipe: Mapping[str, Any]) -> list[Product]:
+    """Expand the lists in `frames.shorter_side`, `crop.position` and `crop.hflip`, in their order."""
+    crop = recipe["crop"]
+    frame_sets: list[dict[str, Any]] = [dict(recipe["frames"])]
+    if "shorter_side" in recipe["frames"]:
+        sides = as_list(recipe["frames"]["shorter_side"])
+        frame_sets = [{**recipe["frames"], "shorter_side": side} for side in sides]
+    crops: list[dict[str, Any] | None] = [None]
+    if crop is not None:
+        pairs = itertools.product(as_list(crop["position"]), as_list(crop["hflip"]))
+        crops = [{"size": crop["size"], "position": p, "hflip": f} for p, f in pairs]
+    return [Product(frames, cut) for frames, cut in itertools.product(frame_sets, crops)]
+
+
+def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay `change` over `base`, mapping by mapping; None removes a key's inherited mapping.
+
+    In `frames` the ways to choose pictures, and the ways to size them, replace one another; so do
+    `weights` and `model` in `encoder`.
+    """
+    merged = copy.deepcopy(dict(base))
+    for key, value in change.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), dict):
+            for group in ALTERNATIVES.get(key, ()):
+                if any(name in value for name in group):
+                    for name in group:
+                        merged[key].pop(name, None)
+            merged[key] = merge(merged[key], value)
+        else:
+            merged[key] = copy.deepcopy(value)
+    return merged
+
+
+def one_spelling(card: dict[str, Any]) -> dict[str, Any]:
+    """Write `frames.fps` in one way, since 2, 2.0 and "4/2" are the same sampling."""
+    frames = card["frames"]
+    if "fps" not in frames:
+        return card
+    return {**card, "frames": {**frames, "fps": str(Fraction(str(frames["fps"])))}}
+
+
+def check_frames(card: Mapping[str, Any], *, where: str) -> None:
+    """Check what a schema cannot say about `frames` and `crop`.
+
+    Raises:
+        UserError: one line that names the key, what it may be, and where.
+    """
+    frames, crop = card["frames"], card["crop"]
+    chosen = [key for key in ("fps", "uniform", "every") if key in frames]
+    if len(chosen) != 1:
+        raise UserError(
+            f"{where}: frames: exactly one of fps, uniform, every; got {chosen or 'none'}"
+        )
+    if "shorter_side" in frames and "square" in frames:
+        raise UserError(f"{where}: frames: at most one of shorter_side and square; got both")
+    for limit in ("first", "uniform"):
+        if limit in frames and frames.get("at_least", 0) > frames[limit]:
+            raise UserError(
+                f"{where}: frames.at_least: {frames['at_least']} is larger than {limit}, so that no"
+                f" clip would do; at most {frames[limit]}"
+            )
+    for side in as_list(frames.get("shorter_side", frames.get("square"))):
+        if crop is not None and side is not None and crop["size"] > side:
+            raise UserError(
+                f"{where}: crop.size: {crop['size']} is larger than the frame, whose shorter side"
+                f" is {side} (frames.shorter_side or frames.square); at most {side}"
+            )
+
+
+def check_recipe(recipe: Mapping[str, Any], *, where: str) -> None:
+    """Check a filled-in recipe across its keys.
+
+    Raises:
+        UserError: one line that names the key, what it may be, and where.
+    """
+    check_frames(recipe, where=where)
+    encoder, pack = recipe["encoder"], recipe["pack"]["format"]
+    name = encoder["name"]
+    needed, foreign = ("weights", "model") if name == "dalle" else ("model", "weights")
+    if needed not in encoder or foreign in encoder:
+        raise UserError(f"{where}: encoder: {name} needs the key {needed} and takes no {foreign}")
+    sets = products(recipe)
+    if len({product.name for product in sets}) != len(sets):
+        raise UserError(f"{where}: two of the crop sets are the same")
+    for product in sets:
+        if product.side is None:
+            raise UserError(
+                f"{where}: encoder: {name} needs square frames: give crop or frames.square"
+            )
+        if product.side % STRIDES[name]:
+            raise UserError(
+                f"{where}: encoder: {name} needs sides that are multiples of {STRIDES[name]};"
+                f" got {product.side}"
+            )
+    foreign_keys = sorted(set(recipe["pack"]) - {"format"})
+    if pack != "lvt_codes" and foreign_keys:
+        raise UserError(f"{where}: pack.{foreign_keys[0]}: only for lvt_codes; got {pack}")
+    if pack == "lvt_codes" and len(sets) > 1:
+        raise UserError(f"{where}: pack: lvt_codes holds one crop set; got {len(sets)}")
+
+
+def product_of(result: Mapping[str, Any]) -> Product:
+    """Return the product that an extract_frames or crop_frames result stands for."""
+    if result["stage"] == "extract_frames":
+        return Product(result["frames"], None)
+    return Product(result["frames"]["frames"], result["crop"])

@@ -1,0 +1,68 @@
+"""What the workflow hands to the report: what config.yaml asks for, and the state of what is read."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from reelpack.settings import Settings
+
+from .times import benchmark_files
+
+_READ = {
+    "results": ("*/*/**/*.ledger.parquet", "*/*/manifest.parquet", "*/*/packs/*/provenance.json"),
+    "resources/models": ("*/*/metrics.csv",),
+}
+_DALLE_TOKENS = 8192
+
+
+def asked_for(settings: Settings) -> dict[str, Any]:
+    """Return, by `{dataset}/{split}`, the shards and the recipes with their vocabularies.
+
+    Returns:
+        JSON values: {"demo/all": {"shards": 3, "recipes": {"vimpac_demo": 512}}}; a vocabulary is
+        null for an encoder that gives no tokens.
+    """
+    return {
+        f"{name}/{split}": {
+            "shards": shards,
+            "recipes": {recipe: vocabulary(settings, recipe) for recipe in dataset.recipes},
+        }
+        for name, dataset in settings.datasets.items()
+        for split, shards in dataset.shards.items()
+    }
+
+
+def vocabulary(settings: Settings, recipe: str) -> int | None:
+    """Return how many tokens a codebook of a recipe's encoder has, None when it gives no tokens."""
+    encoder = settings.recipe(recipe)["encoder"]
+    if "model" in encoder:
+        return int(settings.model(encoder["model"])["architecture"]["codes"])
+    return _DALLE_TOKENS if encoder["name"] == "dalle" else None
+
+
+def state(folder: Path) -> str:
+    """Return a digest over name, size and time of all that a report reads, without opening it.
+
+    Args:
+        folder: the run's folder, with `results`, `resources` and `benchmarks`.
+    """
+    digest = hashlib.sha256()
+    for path in _files(folder):
+        try:
+            stat = path.stat()
+        except FileNotFoundError:
+            continue
+        digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="replace"))
+    return digest.hexdigest()[:32]
+
+
+def _files(folder: Path) -> list[Path]:
+    found = sorted(
+        path
+        for name, patterns in _READ.items()
+        for pattern in patterns
+        for path in (folder / name).glob(pattern)
+    )
+    return [*found, *benchmark_files(folder / "benchmarks")]

@@ -1,0 +1,288 @@
+"""The page: everything that is there of a run, put together and rendered."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+
+from reelpack import __version__
+from reelpack.errors import UserError
+from reelpack.show import PackView, Sample, find_packs, samples
+
+from .counts import SHOWN_FAILURES, STAGES, SplitCounts, count_split, published_clips
+from .curves import HEIGHT, WIDTH, Curve, histogram, read_curves
+from .pictures import Picture, picture_file, strip
+from .times import Key, Timing, read_timings
+from .tokens import TokenUse, count_tokens
+
+TEMPLATES = Path(__file__).parents[3] / "rules" / "report"
+
+
+@dataclass(frozen=True)
+class TimedStep:
+    """A timing and the finished clips per second of it, None for rules that do not count clips."""
+
+    timing: Timing
+    clips_per_second: float | None
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A sampled clip and its picture."""
+
+    sample: Sample
+    picture: Picture
+
+
+@dataclass(frozen=True)
+class RecipeSection:
+    """What a page shows of a recipe of a split.
+
+    Attributes:
+        view: its published pack, None before that.
+        shots: sampled clips of the pack.
+        tokens: one entry per codebook.
+    """
+
+    name: str
+    view: PackView | None
+    shots: list[Shot]
+    tokens: list[TokenUse]
+
+
+@dataclass(frozen=True)
+class SplitSection:
+    """What a page shows of a split.
+
+    Attributes:
+        commands: what to run to have failed clips tried again, with what it is for.
+    """
+
+    counts: SplitCounts
+    times: list[TimedStep]
+    recipes: list[RecipeSection]
+    commands: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class ModelSection:
+    """What a page shows of a trained model."""
+
+    name: str
+    dataset: str
+    curves: list[Curve]
+    picture: Picture | None
+
+
+def render_report(
+    results: Path, *, models: Path, benchmarks: Path, base: Path, asked: Mapping[str, Any]
+) -> str:
+    """Return the report's HTML.
+
+    Args:
+        results: the folder `results`.
+        models: the folder `resources/models`; it need not exist.
+        benchmarks: the folder `benchmarks`; it need not exist.
+        base: the project folder, for published clip counts.
+        asked: what config.yaml asks for, see `asked.asked_for`; {} to show just what is there.
+
+    Raises:
+        UserError: there are no results at all.
+    """
+    folders = find_splits(results)
+    if not folders:
+        raise UserError(f"{results}: nothing to report: no results below this folder; build first")
+    for name in asked:
+        folders.setdefault(name, results / name)
+    timings = read_timings(benchmarks)
+    splits = [
+        _split(folder, models=models, base=base, asked=asked.get(name, {}), timings=timings)
+        for name, folder in sorted(folders.items())
+    ]
+    shown = {(step.timing.rule, step.timing.place) for split in splits for step in split.times}
+    return _render(
+        results=results,
+        splits=splits,
+        models=[_model(path.parent) for path in sorted(models.glob("*/*/metrics.csv"))],
+        other_times=[TimedStep(t, None) for key, t in timings.items() if key not in shown],
+        latest=_latest(folders.values()),
+    )
+
+
+def find_splits(results: Path) -> dict[str, Path]:
+    """Find the folders `{dataset}/{split}` in which a stage has left something, by that name."""
+    places = ("manifest.parquet", "packs", *STAGES)
+    return {
+        f"{folder.parent.name}/{folder.name}": folder
+        for folder in results.glob("*/*")
+        if any((folder / place).exists() for place in places)
+    }
+
+
+def _split(
+    folder: Path,
+    *,
+    models: Path,
+    base: Path,
+    asked: Mapping[str, Any],
+    timings: Mapping[Key, Timing],
+) -> SplitSection:
+    dataset, split = folder.parts[-2:]
+    vocabularies = asked.get("recipes", {})
+    counts = count_split(
+        folder,
+        published=published_clips(dataset, split, base=base),
+        shards=asked.get("shards"),
+        recipes=vocabularies,
+    )
+    views = {view.folder.name: view for view in find_packs(folder)}
+    recipes = [
+        _recipe(folder, pack.recipe, views.get(pack.recipe), vocabularies, models)
+        for pack in counts.packs
+    ]
+    times = _times(counts, timings)
+    return SplitSection(counts, times, recipes, _commands(counts))
+
+
+def _times(counts: SplitCounts, timings: Mapping[Key, Timing]) -> list[TimedStep]:
+    place = (counts.dataset, counts.split)
+    steps = {
+        (step.stage, (*place, *filter(None, step.product.split("/")))): step
+        for step in counts.steps
+    }
+    order = ("make_manifest", *STAGES.values(), "write_pack")
+    mine = [key for key in timings if key[1][:2] == place and key[0] in order]
+    return [
+        TimedStep(
+            timings[key],
+            timings[key].clips_per_second(steps[key].ok) if key in steps else None,
+        )
+        for key in sorted(mine, key=lambda key: (order.index(key[0]), key[1]))
+    ]
+
+
+def _recipe(
+    folder: Path,
+    name: str,
+    view: PackView | None,
+    vocabularies: Mapping[str, int | None],
+    models: Path,
+) -> RecipeSection:
+    vocabulary = vocabularies.get(name)
+    if vocabulary is None and view is not None:
+        weights = view.provenance["result"].get("encoded", {}).get("weights", {})
+        vocabulary = weights.get("model", {}).get("architecture", {}).get("codes")
+    found = samples(view, models) if view is not None else ()
+    shots = [
+        Shot(sample, strip([sample.frames, sample.decoded]))
+        for sample in found
+        if sample.frames or sample.decoded
+    ]
+    tokens = count_tokens(folder / "encoded" / name, vocabulary=vocabulary)
+    return RecipeSection(name, view, shots, tokens)
+
+
+def _model(folder: Path) -> ModelSection:
+    return ModelSection(
+        folder.name,
+        folder.parent.name,
+        list(read_curves(folder / "metrics.csv")),
+        picture_file(folder / "reconstructions.png"),
+    )
+
+
+def _commands(counts: SplitCounts) -> list[tuple[str, str]]:
+    """Return the commands that have failed clips tried again: a retry is of a whole dataset."""
+    results = counts.folder.parent.parent
+    place = "" if str(results) == "results" else f" --results {shlex.quote(str(results))}"
+    kinds = [
+        ("transient", counts.transient, "failed for a reason that may pass"),
+        ("all", counts.failed, "failed"),
+    ]
+    return [
+        (
+            f"{number:,} {'clip' if number == 1 else 'clips'} {why}",
+            f"python scripts/retry.py {kind} {shlex.quote(counts.dataset)}{place}",
+        )
+        for kind, number, why in kinds
+        if number
+    ]
+
+
+def _latest(folders: Any) -> datetime | None:
+    """Return when the newest ledger or pack was written, so that the page itself holds no clock."""
+    times = [
+        path.stat().st_mtime
+        for folder in folders
+        for pattern in ("**/*.ledger.parquet", "packs/*/provenance.json")
+        for path in folder.glob(pattern)
+    ]
+    return datetime.fromtimestamp(max(times), UTC) if times else None
+
+
+# ---- rendering ---------------------------------------------------------------------------------
+
+
+def _render(**content: Any) -> str:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Any] = {
+        "duration": duration,
+        "short": short,
+        "pretty": lambda value: json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True),
+        "histogram": histogram,
+    }
+    environment.filters |= filters
+    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    # The page may use this very style and inline pictures; a browser is to load and run nothing.
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    page = environment.get_template("report.html").render(
+        **content,
+        style=style,
+        policy=f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:",
+        version=__version__,
+        shown_failures=SHOWN_FAILURES,
+        width=WIDTH,
+        height=HEIGHT,
+    )
+    # Clip ids may hold lone surrogates, which no file can.
+    return page.encode("utf-8", "replace").decode()
+
+
+def duration(seconds: float) -> str:
+    """Write seconds for people: 0.42 s, 7.3 s, 2 min 05 s, 3 h 20 min, 2 d 4 h."""
+    if seconds < 1:
+        return f"{seconds:.2f} s"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    if hours < 48:
+        return f"{hours} h {minutes:02d} min"
+    days, hours = divmod(round(seconds / 3600), 24)
+    return f"{days} d {hours} h"
+
+
+def short(value: float) -> str:
+    """Write a measured number with three digits that count, never as 1.2e+03."""
+    if value == 0:
+        return "0"
+    if abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"

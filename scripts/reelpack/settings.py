@@ -1,0 +1,353 @@
+"""config.yaml and the cards it names, checked and resolved into what the rules ask for.
+
+Only the cards that the config names are read, each when it is first asked for; never a manifest or
+a ledger. Flows in: config mapping and project folder. Flows out: datasets, splits, recipes, models,
+result strings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from . import recipes as recipe_rules
+from .adapters.cards import check_card
+from .errors import UserError
+from .recipes import Product, products
+from .results import STAGE_VERSIONS, result
+from .schema import check, load_yaml
+from .weights import WeightsEntry, load_registry
+
+NAME = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*")
+RESERVED = frozenset(
+    {"all", "make_demo", "fetch_weights", "convert_weights", "report", *STAGE_VERSIONS}
+)
+ENCODER_VERSIONS = {"dalle": 1, "vqvae": 1}
+LIST_SUFFIXES = {".csv": ",", ".tsv": "\t", ".parquet": None}
+FORMAT_VERSIONS = {"vimpac_lmdb": 1, "lvt_codes": 1}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """One dataset as configured.
+
+    Attributes:
+        videos: folder or list file, as written in card or config.
+        shards: number of shards of each split that is built.
+        by_split: whether rows are told apart by split (a list's column, a folder's first level).
+    """
+
+    name: str
+    videos: str
+    shards: Mapping[str, int]
+    by_split: bool
+    recipes: tuple[str, ...]
+    made_by: str | None = None
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Settings:
+    """The config with everything it refers to.
+
+    Args:
+        config: the mapping that Snakemake read.
+        base: the project folder with `datasets/`, `recipes/`, `models/` and `weights.tsv`.
+
+    Raises:
+        UserError: one line that names the key, what it may be, and where.
+    """
+
+    def __init__(self, config: Mapping[str, Any], base: Path) -> None:
+        self.base = base
+        self.config = check("config", dict(config), where="config")
+        self._given = config
+        self._cards: dict[tuple[str, str], dict[str, Any]] = {}
+        self.datasets = {name: self._dataset(name) for name in self.config["datasets"]}
+        for dataset in self.datasets.values():
+            for name in dataset.recipes:
+                self.recipe(name, where=f"config: datasets.{dataset.name}.recipes")
+        if self.config["weights"]:
+            _ = self.registry
+
+    @property
+    def max_failed(self) -> float:
+        """Largest fraction of a split that may fail before write_pack stops."""
+        return float(self.config["max_failed"])
+
+    @cached_property
+    def registry(self) -> Mapping[str, WeightsEntry]:
+        """The rows of weights.tsv with the config's overrides laid over."""
+        return load_registry(self.base / "weights.tsv", overrides=self.config["weights"])
+
+    def weights_path(self, name: str) -> str | None:
+        """The local file that stands in for the registry's address, if the config names one."""
+        path = self.registry[name].path
+        return str(path) if path else None
+
+    def _dataset(self, name: str) -> Dataset:
+        where = f"config: datasets.{name}"
+        reserved = name in RESERVED or name.startswith("make_manifest_")
+        if not NAME.fullmatch(name) or reserved:
+            reason = "is a rule's name" if reserved else "is no dataset name"
+            raise UserError(
+                f"{where}: {name!r} {reason}; allowed: {NAME.pattern}, and no rule's name"
+            )
+        asked = self.config["datasets"][name]
+        path = self.base / "datasets" / f"{name}.yaml"
+        if path.exists():
+            return self._from_card(name, asked, path)
+        if "videos" not in asked:
+            known = ", ".join(sorted(p.stem for p in (self.base / "datasets").glob("*.yaml")))
+            raise UserError(
+                f"{where}: no card datasets/{name}.yaml, so it needs 'videos', a folder or a list;"
+                f" cards: {known}"
+            )
+        if "splits" in asked:
+            raise UserError(f"{where}.splits: only with a card; name the splits in 'shards'")
+        by_split = isinstance(asked["shards"], dict)
+        shards = asked["shards"] if by_split else {"all": asked["shards"]}
+        return Dataset(name, asked["videos"], shards, by_split, tuple(asked["recipes"]))
+
+    def _from_card(self, name: str, asked: dict[str, Any], path: Path) -> Dataset:
+        if "shards" in self._given["datasets"][name]:
+            raise UserError(
+                f"config: datasets.{name}.shards: only without a card; datasets/{name}.yaml has them"
+            )
+        card = check("dataset", load_yaml(path), where=f"datasets/{name}.yaml")
+        check_card(card, where=f"datasets/{name}.yaml")
+        if "annotations" in card and "videos" not in asked:
+            raise UserError(
+                f"config: datasets.{name}: the workflow cannot fetch it yet; give 'videos', a folder or"
+                " a list of the clips you have, with a column split"
+            )
+        splits = asked.get("splits", card.get("default_splits", list(card["splits"])))
+        for split in splits:
+            if split not in card["splits"]:
+                raise UserError(
+                    f"config: datasets.{name}.splits: no split {split!r};"
+                    f" one of: {', '.join(card['splits'])}"
+                )
+        shards = {split: card["splits"][split]["shards"] for split in splits}
+        videos = asked.get("videos", card["videos"])
+        made_by = card.get("made_by") if "videos" not in asked else None
+        by_split = list(card["splits"]) != ["all"]
+        return Dataset(name, videos, shards, by_split, tuple(asked["recipes"]), made_by, card)
+
+    def _card(
+        self, kind: str, name: str, *, where: str, chain: tuple[str, ...] = ()
+    ) -> dict[str, Any]:
+        """Read a recipe or model with its `extends` resolved, not yet checked."""
+        folder = f"{kind}s"
+        own = self.config[folder].get(name) if name not in chain else None
+        path = self.base / folder / f"{name}.yaml"
+        if own is None:
+            if not NAME.fullmatch(name) or not path.exists():
+                known = {p.stem for p in (self.base / folder).glob("*.yaml")} | set(
+                    self.config[folder]
+                )
+                raise UserError(
+                    f"{where}: no {kind} {name!r}; one of: {', '.join(sorted(known, key=str))}"
+                )
+            own = load_yaml(path)
+        if not isinstance(own, dict):
+            raise UserError(f"{folder}: {name}: not a mapping")
+        if "extends" not in own:
+            return own
+        change = {key: value for key, value in own.items() if key != "extends"}
+        parent = str(own["extends"])
+        extends = f"{kind} {name}: extends"
+        if parent in chain or (parent == name and not path.exists()):
+            raise UserError(f"{extends}: goes round in a circle: {parent}")
+        base = self._card(kind, parent, where=extends, chain=(*chain, name))
+        return recipe_rules.merge(base, change)
+
+    def recipe(self, name: str, *, where: str = "config") -> dict[str, Any]:
+        """Return a recipe, complete and checked; `where` it is asked for stands in errors."""
+        if ("recipe", name) not in self._cards:
+            if not NAME.fullmatch(name):
+                raise UserError(f"{where}: {name!r} is no recipe name; allowed: {NAME.pattern}")
+            card = self._card("recipe", name, where=where)
+            where = f"recipe {name}"
+            recipe = recipe_rules.one_spelling(check("recipe", card, where=where))
+            recipe_rules.check_recipe(recipe, where=where)
+            self._check_encoder(recipe, where)
+            if self.config["frames_mode"] != "recipe":
+                recipe["mode"] = self.config["frames_mode"]
+            self._cards["recipe", name] = recipe
+        return self._cards["recipe", name]
+
+    def _check_encoder(self, recipe: Mapping[str, Any], where: str) -> None:
+        encoder = recipe["encoder"]
+        if "weights" in encoder and encoder["weights"] not in self.registry:
+            raise UserError(
+                f"{where}: encoder.weights: no weights {encoder['weights']!r};"
+                f" one of: {', '.join(sorted(self.registry))}"
+            )
+        if "model" in encoder:
+            model = self.model(encoder["model"], where=f"{where}: encoder.model")
+            books = model["architecture"]["codebooks"]
+            if recipe["pack"]["format"] == "vimpac_lmdb" and books != 1:
+                raise UserError(
+                    f"{where}: pack: vimpac_lmdb holds one token per position, and model"
+                    f" {encoder['model']} has {books} codebooks; allowed: 1"
+                )
+
+    def model(self, name: str, *, where: str = "config") -> dict[str, Any]:
+        """Return a model card, complete and checked; `where` it is asked for stands in errors."""
+        if ("model", name) not in self._cards:
+            card = self._card("model", name, where=where)
+            where = f"model {name}"
+            model = recipe_rules.one_spelling(check("model", card, where=where))
+            recipe_rules.check_frames(model, where=where)
+            side = products(model)[0].side
+            if len(products(model)) != 1 or side is None or side % recipe_rules.STRIDES["vqvae"]:
+                raise UserError(f"{where}: frames: needs one crop set of squares, a multiple of 4")
+            sizes = model["architecture"]
+            if sizes["filters"] % 2 or sizes["filters"] % sizes["codebooks"]:
+                raise UserError(
+                    f"{where}: architecture.filters: {sizes['filters']}; allowed: multiples of 2 and"
+                    f" of codebooks ({sizes['codebooks']})"
+                )
+            data = self.datasets.get(model["dataset"])
+            if data is None or model["split"] not in data.shards:
+                raise UserError(
+                    f"{where}: dataset: learns from {model['dataset']}/{model['split']}, which"
+                    " config.yaml does not build; add it to datasets"
+                )
+            self._cards["model", name] = model
+        return self._cards["model", name]
+
+    def model_shards(self, name: str) -> list[str]:
+        """Names of the shards that a model learns from."""
+        model = self.model(name)
+        names = self.shards(model["dataset"], model["split"])
+        return names[: model.get("shards", len(names))]
+
+    def shards(self, dataset: str, split: str) -> list[str]:
+        """Names of a split's shards: five digits or more, from 00000."""
+        return [f"{number:05d}" for number in range(self.datasets[dataset].shards[split])]
+
+    # ---- result strings ------------------------------------------------------------------------
+
+    def frames_result(self, product: Product) -> dict[str, Any]:
+        """Result of extract_frames for one sampling and scale."""
+        return result("extract_frames", {"frames": product.frames})
+
+    def crop_result(self, product: Product) -> dict[str, Any]:
+        """Result of crop_frames; it holds that of the frames it cuts."""
+        return result("crop_frames", {"crop": product.crop, "frames": self.frames_result(product)})
+
+    def model_result(self, name: str) -> dict[str, Any]:
+        """Result of train_vqvae."""
+        model = self.model(name)
+        card = {key: value for key, value in model.items() if key != "description"}
+        pixels = self.crop_result(products(model)[0])
+        return result("train_vqvae", {"model": card, "pixels": pixels})
+
+    def weights_key(self, name: str) -> dict[str, str]:
+        """What identifies a weights file: name and checksum (address where none is published)."""
+        entry = self.registry[name]
+        return {
+            "name": name,
+            "sha256": entry.sha256 or "",
+            "url": "" if entry.sha256 else entry.url,
+        }
+
+    def encode_result(self, name: str) -> dict[str, Any]:
+        """Result of encode_shard; the mode is no part of it, both modes give the same."""
+        recipe = self.recipe(name)
+        encoder = recipe["encoder"]
+        source: Any = (
+            self.weights_key(encoder["weights"])
+            if "weights" in encoder
+            else self.model_result(encoder["model"])
+        )
+        return result(
+            "encode_shard",
+            {
+                "encoder": {**encoder, "version": ENCODER_VERSIONS[encoder["name"]]},
+                "weights": source,
+                "pixels": [self.crop_result(product) for product in products(recipe)],
+            },
+        )
+
+    def pack_result(self, dataset: str, split: str, name: str) -> dict[str, Any]:
+        """Result of write_pack."""
+        recipe = self.recipe(name)
+        card = {key: value for key, value in recipe.items() if key not in ("description", "mode")}
+        return result(
+            "write_pack",
+            {
+                "dataset": dataset,
+                "split": split,
+                "recipe": name,
+                "card": card,
+                "format_version": FORMAT_VERSIONS[recipe["pack"]["format"]],
+                "encoded": self.encode_result(name),
+                "shards": len(self.shards(dataset, split)),
+                "max_failed": self.max_failed,
+            },
+        )
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models that the configured recipes encode with."""
+        recipes = [self.recipe(name) for data in self.datasets.values() for name in data.recipes]
+        names = [recipe["encoder"].get("model") for recipe in recipes]
+        return sorted({name for name in names if name})
+
+    def is_list(self, dataset: str) -> bool:
+        """Whether a dataset is read from a list file, not from a folder."""
+        return Path(self.datasets[dataset].videos).suffix.lower() in LIST_SUFFIXES
+
+    def check_videos(self, dataset: str) -> None:
+        """See that a dataset's own videos are there.
+
+        Raises:
+            UserError: there is no such folder or list, or a file of another ending.
+        """
+        data = self.datasets[dataset]
+        if data.made_by:
+            return
+        if not Path(data.videos).exists():
+            raise UserError(
+                f"config: datasets.{dataset}.videos: {data.videos}: no such folder or list of videos"
+            )
+        if Path(data.videos).is_file() and not self.is_list(dataset):
+            raise UserError(
+                f"config: datasets.{dataset}.videos: {data.videos}: a list must end in one of:"
+                f" {', '.join(LIST_SUFFIXES)}"
+            )
+
+    @cache  # noqa: B019 - one Settings per process
+    def signature(self, dataset: str) -> str:
+        """Return what stands for the state of a dataset's own videos, "" where nobody looks.
+
+        Raises:
+            UserError: as `check_videos` does.
+        """
+        self.check_videos(dataset)
+        data = self.datasets[dataset]
+        if data.made_by or not self.config["watch_sources"]:
+            return ""
+        from .manifest import signature
+
+        return signature(Path(data.videos))
+
+    def manifest_result(self, dataset: str, split: str) -> dict[str, Any]:
+        """Result of make_manifest, with the state of own videos in it."""
+        data = self.datasets[dataset]
+        return result(
+            "make_manifest",
+            {
+                "videos": data.videos,
+                "split": split,
+                "by_split": data.by_split,
+                "shards": len(self.shards(dataset, split)),
+                "signature": self.signature(dataset),
+            },
+        )

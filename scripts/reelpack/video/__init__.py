@@ -1,0 +1,5 @@
+"""Planned decoding: index a clip, choose pictures, feed the decoder only what they need."""
+
+from reelpack.video import libav_log
+
+libav_log.listen()

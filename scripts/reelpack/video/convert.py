@@ -1,0 +1,64 @@
+"""From a decoded picture to RGB at the wanted size, by libavfilter as the ffmpeg program does it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import av
+import av.filter
+import numpy as np
+
+from reelpack.video.geometry import Picture, Scale, orientation, scaled_size, square_frame
+from reelpack.video.index import VideoIndex
+
+
+class Converter:
+    """Turns the pictures of one clip into `uint8[height, width, 3]` for one `Scale`.
+
+    The size is fixed by the clip's own size, so pictures of another size in mid-stream are brought
+    to it. One filter graph serves until a picture of another layout arrives.
+    """
+
+    def __init__(self, scale: Scale, index: VideoIndex) -> None:
+        self._scale = scale
+        self._stored_size = index.width, index.height
+        self._time_base = index.time_base
+        self._layout: tuple[Any, ...] | None = None
+        self._graph: av.filter.Graph | None = None
+
+    def __call__(self, frame: av.VideoFrame) -> Picture:
+        """Convert one picture; the array belongs to the caller."""
+        layout = (
+            frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range,
+        )  # fmt: skip
+        if self._graph is None or layout != self._layout:
+            self._graph, self._layout = self._build(frame), layout
+        self._graph.vpush(frame)
+        pixels: Picture = np.ascontiguousarray(self._graph.vpull().to_ndarray())
+        return pixels if self._scale.square is None else square_frame(pixels, self._scale.square)
+
+    def _build(self, frame: av.VideoFrame) -> av.filter.Graph:
+        graph = av.filter.Graph()
+        # One thread: the caller decides how many clips run at once.
+        graph.threads = 1
+        source = graph.add(
+            "buffer",
+            video_size=f"{frame.width}x{frame.height}",
+            pix_fmt=frame.format.name,
+            time_base=str(self._time_base),
+            colorspace=str(int(frame.colorspace)),
+            range=str(int(frame.color_range)),
+        )
+        nodes = [source]
+        degrees, filters = orientation(frame)
+        for text in filters:
+            name, _, arguments = text.partition("=")
+            nodes.append(graph.add(name, arguments or None))
+        width, height = self._stored_size[:: -1 if degrees in (90, 270) else 1]
+        if self._scale.shorter_side is not None:
+            width, height = scaled_size(width, height, shorter_side=self._scale.shorter_side)
+        nodes.append(graph.add("scale", f"{width}:{height}:flags={self._scale.scaler}"))
+        nodes.append(graph.add("format", "rgb24"))
+        nodes.append(graph.add("buffersink"))
+        graph.link_nodes(*nodes).configure()
+        return graph

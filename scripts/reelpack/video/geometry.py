@@ -1,0 +1,145 @@
+"""Picture geometry: from a stored size to the scaled size, the crop's place in it, and the crop itself."""
+
+from __future__ import annotations
+
+import math
+import struct
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import av
+import numpy as np
+import numpy.typing as npt
+from av.sidedata.sidedata import Type as SideData
+from PIL import Image
+
+from reelpack.errors import ClipError, UserError
+
+Picture = npt.NDArray[np.uint8]
+Scaler = Literal[
+    "fast_bilinear", "bilinear", "bicubic", "neighbor", "area", "bicublin", "gauss", "sinc",
+    "lanczos", "spline",
+]  # fmt: skip
+SCALERS: tuple[Scaler, ...] = get_args(Scaler)
+CropPosition = Literal["top", "center", "bottom"]
+CROP_POSITIONS: tuple[CropPosition, ...] = get_args(CropPosition)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large the pictures become; with neither side given they keep their own size.
+
+    Args:
+        shorter_side: pixels of the shorter side, scaled by libswscale (see `scaled_size`).
+        square: pixels of both sides: the centre square of the full-size picture, resized by Pillow
+            with Lanczos, as LVT prepares its Kinetics frames.
+        scaler: libswscale's algorithm, also used where only the pixel format changes.
+    """
+
+    shorter_side: int | None = None
+    square: int | None = None
+    scaler: Scaler = "bicubic"
+
+    def __post_init__(self) -> None:
+        if self.shorter_side is not None and self.square is not None:
+            raise UserError("scale: give shorter_side or square, not both")
+        for name, side in (("shorter_side", self.shorter_side), ("square", self.square)):
+            if side is not None and side < 1:
+                raise UserError(f"scale: {name} is {side}; it must be 1 or more")
+        if self.scaler not in SCALERS:
+            raise UserError(f"scale: scaler {self.scaler!r} is not one of {', '.join(SCALERS)}")
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square cut out of the scaled picture, perhaps mirrored left to right."""
+
+    size: int
+    position: CropPosition = "center"
+    hflip: bool = False
+
+    def __post_init__(self) -> None:
+        if self.size < 1:
+            raise UserError(f"crop: size is {self.size}; it must be 1 or more")
+        if self.position not in CROP_POSITIONS:
+            raise UserError(
+                f"crop: position {self.position!r} is not one of {', '.join(CROP_POSITIONS)}"
+            )
+
+
+def scaled_size(width: int, height: int, *, shorter_side: int) -> tuple[int, int]:
+    """Size (width, height) after scaling the shorter side, by VIMPAC's and HERO's arithmetic.
+
+    The longer side is `int(long * side / short)` in floating point, never rounded up.
+    Source: github airsplay/vimpac, video2token; github linjieli222/HERO_Video_Feature_Extractor.
+    """
+    if height >= width:
+        return shorter_side, int(height * shorter_side / width)
+    return int(width * shorter_side / height), shorter_side
+
+
+def crop_offset(width: int, height: int, *, size: int, position: CropPosition) -> tuple[int, int]:
+    """Left upper corner (x, y) of a square crop: `top` is the left edge of a landscape picture.
+
+    Source: github airsplay/vimpac, video2token: int(f * (side - size) / 2) with f = 0, 1, 2.
+    """
+    factor = CROP_POSITIONS.index(position)
+    return int(factor * (width - size) / 2), int(factor * (height - size) / 2)
+
+
+def crop_frame(frame: Picture, crop: Crop | None) -> Picture:
+    """Cut `uint8[size, size, 3]`, contiguous, out of `uint8[height, width, 3]`; None cuts nothing.
+
+    Raises:
+        ClipError: "too_small" when the crop is larger than the picture.
+    """
+    if crop is None:
+        return frame
+    height, width = frame.shape[:2]
+    if crop.size > min(width, height):
+        raise ClipError(
+            "too_small", f"a crop of {crop.size}x{crop.size} does not fit a {width}x{height} frame"
+        )
+    x, y = crop_offset(width, height, size=crop.size, position=crop.position)
+    cut = frame[y : y + crop.size, x : x + crop.size]
+    return np.ascontiguousarray(cut[:, ::-1] if crop.hflip else cut)
+
+
+def square_frame(frame: Picture, size: int) -> Picture:
+    """Centre square of the shorter side of `uint8[height, width, 3]`, then Lanczos to `size`.
+
+    The box ((w-m)/2, (h-m)/2, (w+m)/2, (h+m)/2) passes through Pillow's half-even rounding, so
+    426x239 is cut to 238x239 and 428x239 to 240x239. Source: github rakhimovv/lvt, Kinetics frames.
+    """
+    height, width = frame.shape[:2]
+    side = min(height, width)
+    box = ((width - side) / 2, (height - side) / 2, (width + side) / 2, (height + side) / 2)
+    cut = Image.fromarray(frame).crop(box)
+    return np.asarray(cut.resize((size, size), Image.Resampling.LANCZOS))
+
+
+def orientation(frame: av.VideoFrame) -> tuple[int, tuple[str, ...]]:
+    """Degrees clockwise (0, 90, 180, 270) and the libavfilter filters that put a picture upright.
+
+    Both follow from the display matrix that libavcodec attaches to each picture, by the rules of
+    the ffmpeg program's automatic rotation (fftools since 6.0), mirrored pictures included.
+    """
+    side_data = frame.side_data.get(SideData.DISPLAYMATRIX)  # type: ignore[call-overload]
+    if side_data is None:
+        return 0, ()
+    matrix = struct.unpack("9i", bytes(side_data))
+    across, down = math.hypot(matrix[0], matrix[3]), math.hypot(matrix[1], matrix[4])
+    if across == 0 or down == 0:
+        return 0, ()
+    clockwise = math.degrees(math.atan2(matrix[1] / down, matrix[0] / across))
+    degrees = round(clockwise) % 360
+    if degrees == 90:
+        return 90, ("transpose=cclock_flip" if matrix[3] > 0 else "transpose=clock",)
+    if degrees == 180:
+        mirrored = (matrix[0] < 0, "hflip"), (matrix[4] < 0, "vflip")
+        return 180, tuple(name for wanted, name in mirrored if wanted)
+    if degrees == 270:
+        return 270, ("transpose=clock_flip" if matrix[3] < 0 else "transpose=cclock",)
+    if degrees == 0:
+        return 0, ("vflip",) if matrix[4] < 0 else ()
+    return 0, (f"rotate={clockwise:f}*PI/180",)

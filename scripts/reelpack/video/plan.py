@@ -1,0 +1,109 @@
+"""From wanted pictures to the packets that the decoder must see."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from reelpack.video.bitstream import Traits
+from reelpack.video.index import VideoIndex
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One uninterrupted run of the decoder, which is emptied and reset after it.
+
+    Args:
+        packets: `int64[f]`, positions in decode order of the packets to feed.
+        expected: stamps of the pictures that come out, rising.
+        wanted: the stamps among them that were asked for.
+    """
+
+    packets: npt.NDArray[np.int64]
+    expected: tuple[int, ...]
+    wanted: frozenset[int]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Segments in order of time."""
+
+    segments: tuple[Segment, ...]
+
+    @property
+    def packets_fed(self) -> int:
+        """How many packets the decoder sees."""
+        return sum(len(segment.packets) for segment in self.segments)
+
+
+def plan(index: VideoIndex, wanted: npt.NDArray[np.int64], *, skip: bool = True) -> Plan:
+    """Plan the decoding of pictures `wanted`, indices into `index.pts`.
+
+    Decoding starts at the last entry before a wanted picture when that leaves packets out,
+    unreferenced packets that are not wanted are dropped, and nothing is fed behind the packet of
+    the last wanted picture. With `skip` False every packet is fed: the reference.
+    """
+    stamps = np.unique(index.pts[wanted])
+    if not skip:
+        everything = np.arange(len(index.packet_pts), dtype=np.int64)
+        return Plan((_segment(index, everything, stamps),))
+    order = np.argsort(index.packet_pts, kind="stable")
+    positions = order[np.searchsorted(index.packet_pts, stamps, sorter=order)]
+    usable = _usable_entries(index)
+    runs: list[tuple[int, int]] = []
+    for position, stamp in zip(positions.tolist(), stamps.tolist(), strict=True):
+        start = _entry_for(index, usable, position, stamp)
+        if runs and start <= runs[-1][1] + 1:
+            runs[-1] = (runs[-1][0], max(runs[-1][1], position))
+        else:
+            runs.append((start, position))
+    segments = []
+    for start, stop in runs:
+        inside = stamps[np.isin(stamps, index.packet_pts[start : stop + 1])]
+        segments.append(_segment(index, _needed(index, start, stop, inside), inside))
+    return Plan(tuple(segments))
+
+
+def _usable_entries(index: VideoIndex) -> list[int]:
+    """Entries that miss no parameter sets when the packets before them are left out."""
+    carries = (index.packet_traits & Traits.PARAMETER_SETS) != 0
+    entries: list[int] = index.entries.tolist()
+    # Parameter sets inside the stream may change; an entry that brings its own is safe.
+    if carries[1:].any():
+        entries = [entry for entry in entries if carries[entry]]
+    return entries
+
+
+def _entry_for(index: VideoIndex, entries: Sequence[int], position: int, stamp: int) -> int:
+    """The last entry from which a picture can be decoded; 0 when there is none."""
+    place = int(np.searchsorted(entries, position, side="right")) - 1
+    while place >= 0 and index.packet_pts[entries[place]] > stamp:
+        place -= 1
+    return entries[place] if place >= 0 else 0
+
+
+def _needed(
+    index: VideoIndex, start: int, stop: int, wanted: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Packets of a run without the unreferenced unwanted and the leading ones of its entry."""
+    run = slice(start, stop + 1)
+    stamps = index.packet_pts[run]
+    keep = ~index.droppable[run] | np.isin(stamps, wanted)
+    if start > 0:
+        # Pictures shown before the entry may refer to what was skipped.
+        keep &= stamps >= stamps[0]
+    return start + np.flatnonzero(keep)
+
+
+def _segment(
+    index: VideoIndex, packets: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64]
+) -> Segment:
+    expected = np.sort(index.packet_pts[packets[index.packet_shown[packets]]])
+    return Segment(
+        packets=packets,
+        expected=tuple(expected.tolist()),
+        wanted=frozenset(wanted.tolist()),
+    )

@@ -1,0 +1,174 @@
+"""An open clip: the one place that calls libavformat, and that turns its errors into ours."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import av
+import av.error
+from av.container.core import Flags
+from av.format import Flags as FormatFlags
+from av.stream import Discard, Disposition
+
+from reelpack.errors import ClipError, FailureClass
+from reelpack.video.libav_log import losses
+
+Packet: TypeAlias = "av.Packet[Any]"
+
+_MICROSECOND = Fraction(1, 1_000_000)
+# Only the file itself: a playlist in the guise of a video must not open the network.
+_OPEN_OPTIONS = {"protocol_whitelist": "file"}
+# Formats that name other files to be read.
+_FOLLOWS_FILES = frozenset({"concat", "dash", "hls", "imf", "rtsp", "sdp", "tty"})
+_CLOCK_JUMPS = int(FormatFlags.ts_discont.value)  # type: ignore[call-overload]
+# A damaged slice is an error: the default would paint over it and go on.
+_DECODER_OPTIONS = {"err_detect": "explode"}
+
+
+class Source:
+    """The first video stream of an open file; `packets` reads it from the start, once."""
+
+    def __init__(self, path: Path, container: av.container.InputContainer) -> None:
+        self.path = path
+        self.container = container
+        # PyAV asks libavformat to make up missing stamps; the ffmpeg program does not.
+        container.flags &= ~int(Flags.gen_pts.value)  # type: ignore[call-overload]
+        if not _FOLLOWS_FILES.isdisjoint(container.format.name.split(",")):
+            raise ClipError("corrupt", f"{path}: a {container.format.name} list, not a video file")
+        videos = [
+            s
+            for s in container.streams.video
+            if not int(s.disposition) & int(Disposition.attached_pic)
+        ]
+        if not container.streams:
+            raise ClipError("corrupt", f"{path}: the file has no streams, is it cut short?")
+        if not videos:
+            raise ClipError("no_video", f"{path}: the file has no video stream")
+        self.stream = videos[0]
+        self.time_base = Fraction(self.stream.time_base or 1)
+        if not self.stream.codec_context.is_decoder:
+            raise ClipError("decode", f"{path}: no decoder for its video stream")
+        self.has_audio = bool(container.streams.audio)
+        for stream in container.streams:
+            if stream.index != self.stream.index:
+                stream.discard = Discard.all
+
+    def packets(self) -> Iterator[Packet]:
+        """Packets with content, in decode order."""
+        with clip_errors(self.path, "corrupt"):
+            before = losses()
+            for packet in self.container.demux(self.stream):
+                if losses() != before:
+                    raise ClipError("corrupt", f"{self.path}: part of the file is unreadable")
+                if packet.size:
+                    yield packet
+                    before = losses()
+
+    def decoder(self) -> av.VideoCodecContext:
+        """The stream's decoder, with one thread: the caller decides how many clips run at once."""
+        decoder = self.stream.codec_context
+        decoder.thread_type = "NONE"
+        decoder.thread_count = 1
+        decoder.options = dict(_DECODER_OPTIONS)
+        return decoder
+
+    def origin_pts(self, default: int) -> int:
+        """The tick at which the file starts; the ffmpeg program counts time from there.
+
+        In formats whose clocks may jump (MPEG-TS, Ogg) it looks at the streams that it uses only.
+        """
+        if int(self.container.format.flags) & _CLOCK_JUMPS:
+            start = self.stream.start_time
+            return default if start is None else start
+        microseconds: int | None = self.container.start_time
+        if microseconds is None:
+            return default
+        ticks = microseconds * _MICROSECOND / self.time_base
+        nearest = int(abs(ticks) + Fraction(1, 2))
+        return nearest if ticks >= 0 else -nearest
+
+    def check_complete(self, packets: int) -> None:
+        """Compare what was found with what the container promises, where it promises anything.
+
+        MP4 and MOV list every picture; AVI's header counts them (loosely: one in a hundred may be
+        missing); Matroska and WebM say how long the file is. MPEG-TS, MPEG-PS, live WebM and
+        fragmented MP4 promise nothing: there only a cut through a picture shows.
+
+        Raises:
+            ClipError: "corrupt" when something is missing.
+        """
+        if self._has_format("mov"):
+            promised, tolerated = len(self.stream.index_entries), 0
+        elif self._has_format("avi"):
+            promised, tolerated = self.stream.frames, 1 + self.stream.frames // 100
+        else:
+            promised, tolerated = 0, 0
+        if packets < promised - tolerated:
+            raise ClipError(
+                "corrupt", f"{self.path}: {packets} of {promised} pictures are there, file cut?"
+            )
+        if self._has_format("matroska") and _is_cut_matroska(self.path):
+            raise ClipError("corrupt", f"{self.path}: the file is shorter than it says, cut?")
+
+    @property
+    def promises_length(self) -> bool:
+        """Whether `check_complete` can notice that the end of the file is missing."""
+        return any(self._has_format(name) for name in ("mov", "avi", "matroska"))
+
+    def _has_format(self, name: str) -> bool:
+        return name in self.container.format.name.split(",")
+
+
+def _is_cut_matroska(path: Path) -> bool:
+    """Whether the file ends before its Segment does (EBML, RFC 8794; Matroska, RFC 9559)."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    position = 0
+    for _ in range(2):
+        identifier = head[position : position + 4]
+        position += 4
+        if position >= len(head) or head[position] == 0:
+            return False
+        length = 9 - head[position].bit_length()
+        size = int.from_bytes(head[position : position + length], "big") & ((1 << 7 * length) - 1)
+        position += length
+        if identifier == b"\x18\x53\x80\x67":
+            unknown = size == (1 << 7 * length) - 1
+            return not unknown and position + size > path.stat().st_size
+        position += size
+    return False
+
+
+@contextlib.contextmanager
+def open_source(path: Path | str) -> Iterator[Source]:
+    """Open a clip and close it again.
+
+    Raises:
+        ClipError: "missing", "corrupt" or "no_video".
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise ClipError("missing", f"{path}: a folder, not a video file")
+    if path.exists() and path.stat().st_size == 0:
+        raise ClipError("corrupt", f"{path}: the file is empty")
+    with clip_errors(path, "corrupt"):
+        container = av.open(f"file:{path}", options=_OPEN_OPTIONS)
+    with container:
+        yield Source(path, container)
+
+
+@contextlib.contextmanager
+def clip_errors(path: Path, failure: FailureClass) -> Iterator[None]:
+    """Turn libav's errors about a clip into `ClipError`; a full disk or memory passes through."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ClipError("missing", f"{path}: no such file") from error
+    except av.error.FFmpegError as error:
+        if isinstance(error, OSError | MemoryError):
+            raise
+        raise ClipError(failure, f"{path}: {error.strerror}") from error

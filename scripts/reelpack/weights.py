@@ -1,0 +1,234 @@
+"""Weights of published models: the registry, fetching with checksums, and conversion, once.
+
+A file is checked before it gets its final name, and its checksum is kept beside it
+(`{name}.sha256`, the format of sha256sum). Conversion opens only a file that still has it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, get_args
+from urllib.parse import unquote, urlsplit
+
+from .errors import UserError
+from .files import clear_leftovers, replace_file, sha256_file, write_bytes
+
+COLUMNS = ("name", "url", "sha256", "licence", "note")
+BLOCK_BYTES = 1 << 20
+TIMEOUT_SECONDS = (10.0, 60.0)
+
+Kind = Literal["dalle_encoder", "dalle_decoder"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+
+
+@dataclass(frozen=True)
+class WeightsEntry:
+    """One row of the registry.
+
+    Attributes:
+        name: what recipes call it.
+        url: published address.
+        sha256: 64 hexadecimal digits, or "" where none is published.
+        licence: under which the weights are given.
+        note: anything a user should know.
+        path: a local file to take instead of `url`.
+    """
+
+    name: str
+    url: str
+    sha256: str
+    licence: str
+    note: str
+    path: Path | None = None
+
+
+def load_registry(
+    path: Path, *, overrides: Mapping[str, Mapping[str, str]] | None = None
+) -> dict[str, WeightsEntry]:
+    """Read weights.tsv; lines that start with # are comments.
+
+    Args:
+        path: tab-separated file with the columns name, url, sha256, licence, note.
+        overrides: per name, any of `path`, `url` and `sha256` to use instead. A file from elsewhere
+            must still have the registry's checksum, unless the override gives its own.
+
+    Raises:
+        UserError: names the file and line of a bad row, or the override that fits no row.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        raise UserError(f"{path}: the registry of weights is missing") from None
+    numbered = [(n, row) for n, row in enumerate(lines, 1) if row.strip() and row[0] != "#"]
+    if not numbered or tuple(numbered[0][1].split("\t")) != COLUMNS:
+        raise UserError(f"{path}: the first row must be the columns {', '.join(COLUMNS)}")
+    entries: dict[str, WeightsEntry] = {}
+    for number, row in numbered[1:]:
+        entry = _entry(row, where=f"{path}:{number}")
+        if entry.name in entries:
+            raise UserError(f"{path}:{number}: {entry.name} is there twice")
+        entries[entry.name] = entry
+    for name, changes in (overrides or {}).items():
+        entries[name] = _overridden(entries, name, changes)
+    return entries
+
+
+def _entry(row: str, *, where: str) -> WeightsEntry:
+    fields = row.split("\t")
+    if len(fields) != len(COLUMNS):
+        raise UserError(f"{where}: {len(fields)} fields instead of {len(COLUMNS)}")
+    name, url, sha256, licence, note = fields
+    if not name or not url:
+        raise UserError(f"{where}: name and url must not be empty")
+    _check_sum_text(sha256, where=where)
+    return WeightsEntry(name, url, sha256, licence, note)
+
+
+def _overridden(
+    entries: Mapping[str, WeightsEntry], name: str, changes: Mapping[str, str]
+) -> WeightsEntry:
+    where = f"config: weights.{name}"
+    if name not in entries:
+        raise UserError(f"{where}: unknown weights; allowed: {', '.join(sorted(entries))}")
+    if unknown := sorted(set(changes) - {"path", "url", "sha256"}):
+        raise UserError(f"{where}.{unknown[0]}: unknown key; allowed: path, url, sha256")
+    old = entries[name]
+    sha256 = changes.get("sha256", old.sha256)
+    _check_sum_text(sha256, where=where)
+    return replace(
+        old,
+        url=changes.get("url", old.url),
+        sha256=sha256,
+        path=Path(changes["path"]) if "path" in changes else old.path,
+    )
+
+
+def _check_sum_text(sha256: str, *, where: str) -> None:
+    if sha256 and not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        raise UserError(f"{where}: sha256 must be 64 lower-case hexadecimal digits, or empty")
+
+
+def fetch(entry: WeightsEntry, destination: Path, *, override_path: Path | None = None) -> str:
+    """Bring a weights file to `destination`, whole and with the right checksum, or not at all.
+
+    A file that is there and has the right checksum is kept. Where the registry has no checksum, the
+    one recorded beside the file at its first fetch must hold ever after.
+
+    Args:
+        entry: row of the registry.
+        destination: the file's final name.
+        override_path: a local file to take instead; else `entry.path`, else `entry.url`
+            (http, https or file).
+
+    Returns:
+        The file's SHA-256.
+
+    Raises:
+        UserError: wrong checksum, missing local file, or the server does not give the file.
+    """
+    clear_leftovers(destination)
+    expected = entry.sha256 or _recorded(destination)
+    if destination.is_file():
+        found = sha256_file(destination)
+        if found == (expected or found):
+            _record(destination, found)
+            return found
+    source = override_path or entry.path or _local(entry.url)
+    blocks = _read_local(source) if source else _download(entry.url)
+    with replace_file(destination) as temporary:
+        with temporary.open("wb") as stream:
+            for block in blocks:
+                stream.write(block)
+        found = sha256_file(temporary)
+        if found != (expected or found):
+            first = f"the first fetch (delete {_sidecar(destination)} to take the new file)"
+            whence = "the registry" if entry.sha256 else first
+            raise UserError(
+                f"{source or entry.url}: sha256 of weights {entry.name} is {found}, expected"
+                f" {expected} by {whence}"
+            )
+        # Recorded first: a kill between the two renames leaves a sum without a file, never a file
+        # that was not checked.
+        _record(destination, found)
+    return found
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_name(f"{path.name}.sha256")
+
+
+def _recorded(path: Path) -> str:
+    sidecar = _sidecar(path)
+    return sidecar.read_text(encoding="utf-8").split()[0] if sidecar.is_file() else ""
+
+
+def _record(path: Path, sha256: str) -> None:
+    if _recorded(path) != sha256:
+        write_bytes(_sidecar(path), f"{sha256}  {path.name}\n".encode())
+
+
+def _local(url: str) -> Path | None:
+    parts = urlsplit(url)
+    if parts.scheme == "file":
+        return Path(unquote(parts.path))
+    if parts.scheme in ("http", "https"):
+        return None
+    raise UserError(f"{url}: unknown kind of address; allowed: http, https, file")
+
+
+def _read_local(path: Path) -> Iterator[bytes]:
+    if not path.is_file():
+        raise UserError(f"{path}: no such file of weights")
+    with path.open("rb") as stream:
+        while block := stream.read(BLOCK_BYTES):
+            yield block
+
+
+def _download(url: str) -> Iterator[bytes]:
+    import requests
+
+    try:
+        with requests.get(url, stream=True, timeout=TIMEOUT_SECONDS) as response:
+            response.raise_for_status()
+            yield from response.iter_content(BLOCK_BYTES)
+    except requests.RequestException as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"{url}: cannot be fetched ({reason}); config.yaml may name a mirror or a local file"
+            " under weights:"
+        ) from error
+
+
+def convert(source: Path, destination: Path, *, kind: Kind) -> None:
+    """Turn a fetched file, once, into safetensors that nothing needs to be trusted to open.
+
+    Args:
+        source: a file that `fetch` brought; its recorded checksum is checked first.
+        destination: safetensors file; tensors are float32 under the publisher's names.
+        kind: what the file is, one of `KINDS`.
+
+    Raises:
+        UserError: unknown kind, changed or unchecked file, or a file that is not of this kind.
+    """
+    if kind not in KINDS:
+        raise UserError(f"weights of kind {kind!r} are unknown; allowed: {', '.join(KINDS)}")
+    expected = _recorded(source)
+    if not expected:
+        raise UserError(f"{source}: no {_sidecar(source).name} beside it: fetch it first")
+    if (found := sha256_file(source)) != expected:
+        raise UserError(f"{source}: sha256 is {found}, expected {expected}: fetch it again")
+    from safetensors.torch import save_file
+
+    from .encoders import dalle
+    from .pickles import read_module
+
+    tensors = read_module(source, classes=dalle.PICKLED_CLASSES[kind])
+    if kind == "dalle_encoder":
+        dalle.sizes_of(tensors, where=source)
+    contiguous = {name: tensor.float().contiguous() for name, tensor in tensors.items()}
+    clear_leftovers(destination)
+    with replace_file(destination) as temporary:
+        save_file(contiguous, temporary)

@@ -1,0 +1,26 @@
+"""Write a split's pack from its codes shards and put it in place by rename; stop above max_failed."""
+
+import argparse
+import json
+from pathlib import Path
+
+from reelpack import cli
+from reelpack.pack import write_pack
+
+
+def main() -> None:
+    """Parse the arguments and write the pack."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--manifest", required=True, type=Path, help="the split's manifest.parquet")
+    parser.add_argument("--encoded", required=True, type=Path, help="folder of codes shards")
+    parser.add_argument("--params", required=True, metavar="JSON", help="the stage's result string")
+    parser.add_argument("--folder", required=True, type=Path, help="the pack's folder to write")
+    args = parser.parse_args()
+    counts = write_pack(
+        args.manifest, args.encoded, params=json.loads(args.params), folder=args.folder
+    )
+    print(f"write_pack: {counts['entries']} of {counts['clips']} clips, {counts['failed']} failed")
+
+
+if __name__ == "__main__":
+    cli.run_job(main)

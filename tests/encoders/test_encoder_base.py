@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from reelpack.encoders.base import check_pictures, encode_frames, load_encoder
+from reelpack.errors import ClipError, UserError
+
+
+class Sums:
+    """Token = sum of the picture; notes the shapes it was given."""
+
+    name, result_version, batch_size = "sums", 1, 4
+
+    def __init__(self):
+        self.shapes = []
+
+    def encode(self, frames):
+        self.shapes.append(frames.shape)
+        return frames.sum((1, 2, 3)).astype(np.int64)
+
+
+def frames(count):
+    return (np.full((2, 3, 3), n, np.uint8) for n in range(count))
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 5, 8, 11])
+def test_every_batch_has_one_shape_and_padding_is_cut(count):
+    encoder = Sums()
+    tokens = encode_frames(encoder, frames(count))
+    assert tokens.tolist() == [18 * n for n in range(count)]
+    assert encoder.shapes == [(4, 2, 3, 3)] * -(-count // 4)
+
+
+def test_frames_are_taken_a_batch_at_a_time():
+    taken, encoder = 0, Sums()
+
+    def counted():
+        nonlocal taken
+        for frame in frames(12):
+            taken += 1
+            assert taken <= 4 * (len(encoder.shapes) + 1)
+            yield frame
+
+    assert len(encode_frames(encoder, counted())) == 12
+
+
+def test_no_frames_and_changing_sizes_fail_the_clip():
+    with pytest.raises(ClipError, match=r"encode: .*no frame"):
+        encode_frames(Sums(), [])
+    mixed = [np.zeros((8, 8, 3), np.uint8)] * 5 + [np.zeros((8, 9, 3), np.uint8)]
+    with pytest.raises(ClipError, match="size changes"):
+        encode_frames(Sums(), mixed)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [
+        ((1, 12, 16, 3), np.uint8),
+        ((1, 16, 20, 3), np.uint8),
+        ((1, 0, 16, 3), np.uint8),
+        ((16, 16, 3), np.uint8),
+        ((1, 16, 16, 4), np.uint8),
+        ((1, 16, 16, 3), np.float32),
+    ],
+)
+def test_wrong_pictures_fail_the_clip(shape, dtype):
+    with pytest.raises(ClipError) as error:
+        check_pictures(np.zeros(shape, dtype), encoder="it", stride=8)
+    assert error.value.failure == "encode"
+
+
+def test_load_encoder_names_what_is_allowed(tmp_path):
+    with pytest.raises(UserError, match="'clip' is unknown; allowed: dalle, vqvae"):
+        load_encoder({"name": "clip"}, tmp_path / "w", device="cpu")
+    with pytest.raises(UserError, match="allowed: cpu, cuda"):
+        load_encoder({"name": "dalle"}, tmp_path / "w", device="abacus")
+    for name in ("dalle", "vqvae"):
+        with pytest.raises(UserError, match=r"none\.safetensors"):
+            load_encoder({"name": name}, tmp_path / "none.safetensors", device="cpu")
+
+
+def test_a_missing_gpu_is_a_user_error(monkeypatch, tmp_path):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(UserError, match="no GPU"):
+        load_encoder({"name": "dalle"}, tmp_path / "w", device="cuda")

@@ -1,0 +1,183 @@
+import csv
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from encoders.dalle_weights import pictures
+from reelpack.encoders import train_vqvae
+from reelpack.encoders.train_vqvae import TrainSettings, batch_order, train
+from reelpack.encoders.vqvae import Architecture, load_model
+from reelpack.errors import UserError
+
+FRAMES = pictures(0, 12, 16, 16)
+SETTINGS = TrainSettings(
+    Architecture(filters=16, residual_channels=8, layers=1, codebooks=2, codes=16),
+    image_size=16,
+    steps=12,
+    batch=5,
+    learning_rate=3e-3,
+    seed=3,
+    checkpoint_every=4,
+)
+RESULTS = ("model.safetensors", "metrics.csv", "reconstructions.png")
+run = partial(train, device="cpu")
+
+
+def results(folder):
+    return {name: (folder / name).read_bytes() for name in RESULTS}
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unbroken")
+    run(FRAMES, SETTINGS, folder)
+    return results(folder)
+
+
+def test_two_runs_give_equal_bytes(unbroken, tmp_path):
+    run(FRAMES, SETTINGS, tmp_path)
+    assert results(tmp_path) == unbroken
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("at", [1, 4, 6, 11])
+def test_a_killed_run_goes_on_to_the_same_bytes(unbroken, tmp_path, monkeypatch, at):
+    advance = train_vqvae.Training.advance
+    done = []
+
+    def killed(self):
+        if self.step == at:
+            raise Killed
+        done.append(self.step)
+        return advance(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_vqvae.Training, "advance", killed)
+        with pytest.raises(Killed):
+            run(FRAMES, SETTINGS, tmp_path)
+    assert not any((tmp_path / name).exists() for name in RESULTS)
+
+    def counted(self):
+        done.append(self.step)
+        return advance(self)
+
+    monkeypatch.setattr(train_vqvae.Training, "advance", counted)
+    run(FRAMES, SETTINGS, tmp_path)
+    assert results(tmp_path) == unbroken
+    assert done == [*range(at), *range(at // 4 * 4, 12)]
+
+
+def test_a_kill_while_a_checkpoint_is_written_keeps_the_old_one(unbroken, tmp_path, monkeypatch):
+    save, written = train_vqvae.torch.save, []
+
+    def torn(state, path):
+        written.append(state["step"])
+        if len(written) == 2:
+            path.write_bytes(b"half")
+            raise Killed
+        save(state, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_vqvae.torch, "save", torn)
+        with pytest.raises(Killed):
+            run(FRAMES, SETTINGS, tmp_path)
+    run(FRAMES, SETTINGS, tmp_path)
+    assert results(tmp_path) == unbroken
+
+
+def test_how_often_checkpoints_are_made_changes_nothing(unbroken, tmp_path):
+    run(FRAMES, replace(SETTINGS, checkpoint_every=100), tmp_path)
+    assert results(tmp_path) == unbroken
+
+
+def test_a_done_training_is_not_done_again(unbroken, tmp_path, monkeypatch):
+    run(FRAMES, SETTINGS, tmp_path)
+    for name in RESULTS:
+        (tmp_path / name).unlink()
+    monkeypatch.setattr(train_vqvae.Training, "advance", None)
+    run(FRAMES, SETTINGS, tmp_path)
+    assert results(tmp_path) == unbroken
+
+
+@pytest.mark.parametrize("change", ["seed", "frames"])
+def test_a_foreign_checkpoint_is_not_taken_up(unbroken, tmp_path, change):
+    settings = replace(SETTINGS, seed=4) if change == "seed" else SETTINGS
+    run(FRAMES[:11] if change == "frames" else FRAMES, settings, tmp_path)
+    assert results(tmp_path) != unbroken
+    run(FRAMES, SETTINGS, tmp_path)
+    assert results(tmp_path) == unbroken
+
+
+def smooth(count):
+    """Gradients between random colours, uint8[count, 16, 16, 3]."""
+    ends = np.random.default_rng(0).uniform(0, 255, (2, count, 1, 1, 3))
+    share = np.linspace(0, 1, 16).reshape(1, 1, 16, 1).repeat(16, axis=1)
+    return (ends[0] * share + ends[1] * (1 - share)).astype(np.uint8)
+
+
+def test_it_learns_and_writes_what_it_did(tmp_path):
+    run(smooth(12), replace(SETTINGS, steps=120), tmp_path)
+    rows = list(csv.DictReader((tmp_path / "metrics.csv").open()))
+    assert [int(row["step"]) for row in rows] == list(range(1, 121))
+    losses = [float(row["reconstruction"]) for row in rows]
+    assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:10])
+    assert all(1 <= float(row["perplexity"]) <= float(row["codes_used"]) <= 16 for row in rows)
+    grid = np.asarray(Image.open(tmp_path / "reconstructions.png"))
+    assert grid.shape == (32, 8 * 16, 3)
+    assert (grid[:16, :16] == smooth(12)[0]).all()
+    assert load_model(tmp_path / "model.safetensors").architecture == SETTINGS.architecture
+
+
+def test_long_trainings_keep_few_rows_and_the_last():
+    training = train_vqvae.Training(FRAMES, replace(SETTINGS, steps=2001), device="cpu")
+    training.step = 1998
+    for _ in range(3):
+        training.advance()
+    assert [row[0] for row in training.rows] == [2000, 2001]
+
+
+def test_batches_pass_through_shuffled_rounds():
+    order = batch_order(10, 4, 7)
+    seen = np.concatenate([order(step) for step in range(5)])
+    assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10))
+    assert seen[:10].tolist() != seen[10:].tolist()
+    fresh = batch_order(10, 4, 7)
+    assert fresh(3).tolist() == order(3).tolist()
+    assert batch_order(3, 8, 0)(0).tolist().count(0) >= 2
+
+
+def test_settings_come_from_a_card():
+    card = {
+        "architecture": {"layers": 2},
+        "training": {"steps": 9, "batch": 3, "betas": [0.9, 0.9]},
+    }
+    settings = TrainSettings.from_card(card, image_size=64)
+    assert settings == TrainSettings(Architecture(layers=2), image_size=64, steps=9, batch=3)
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ({"steps": 1, "epochs": 3}, "epochs: unknown key; allowed: steps, batch"),
+        ({"batch": 2}, "steps: missing"),
+        ({"steps": 0}, "steps: 0"),
+    ],
+)
+def test_wrong_cards_are_user_errors(training, message):
+    with pytest.raises(UserError, match=message):
+        TrainSettings.from_card({"training": training}, image_size=64)
+
+
+def test_wrong_frames_are_user_errors(tmp_path):
+    with pytest.raises(UserError, match="no frame"):
+        run([], SETTINGS, tmp_path)
+    with pytest.raises(UserError, match=r"expected uint8\[16, 16, 3\]"):
+        run(pictures(0, 3, 20, 16), SETTINGS, tmp_path)
+    with pytest.raises(UserError, match="image size 18"):
+        replace(SETTINGS, image_size=18)

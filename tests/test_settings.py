@@ -1,0 +1,402 @@
+"""config.yaml: every mistake is one line with key, place and what is allowed; results follow keys."""
+
+import copy
+import re
+
+import pytest
+
+from helpers import ROOT
+from reelpack.encoders import dalle, vqvae
+from reelpack.errors import UserError
+from reelpack.packs import FORMATS
+from reelpack.recipes import STRIDES, products
+from reelpack.results import canonical
+from reelpack.schema import load_yaml
+from reelpack.settings import ENCODER_VERSIONS, FORMAT_VERSIONS, RESERVED, Settings
+
+RECIPE = {
+    "frames": {"fps": 2, "shorter_side": 64},
+    "crop": {"size": 64},
+    "encoder": {"name": "vqvae", "model": "vqvae_demo"},
+    "pack": {"format": "lvt_codes"},
+}
+NAN = float("nan")
+
+
+def config(datasets=None, **parts):
+    datasets = {"demo": {"recipes": ["lvt_codes_demo"]}} if datasets is None else datasets
+    return {"datasets": datasets, **parts}
+
+
+def mine(**keys):
+    own = {"mine": {"videos": "/data", "recipes": ["vimpac_256"], **keys}}
+    return config(own)
+
+
+def own_recipe(**parts):
+    recipe = copy.deepcopy(RECIPE) | parts
+    return config({"demo": {"recipes": ["x"]}}, recipes={"x": recipe})
+
+
+def recipes(**cards):
+    return config({"demo": {"recipes": ["x"]}}, recipes=cards)
+
+
+def own_model(**change):
+    return config(models={"vqvae_demo": {"extends": "vqvae_demo", **change}})
+
+
+MISTAKES = {
+    "no datasets": ({}, "config: missing key 'datasets'"),
+    "top key": (config(foo=1), "config: unknown key 'foo'; allowed: datasets, frames_mode"),
+    "dataset key": (
+        mine(bar=1),
+        "config: datasets.mine: unknown key 'bar'; allowed: recipes, shards, splits, videos",
+    ),
+    "weights key": (
+        config(weights={"dalle_encoder": {"file": "x"}}),
+        "config: weights.dalle_encoder: unknown key 'file'; allowed: path, sha256, url",
+    ),
+    "recipe key": (own_recipe(frame={}), "recipe x: unknown key 'frame'; allowed: crop, desc"),
+    "frames key": (
+        own_recipe(frames={"fps": 2, "short": 3}),
+        "recipe x: frames: unknown key 'short'; allowed: at_least, every, first, fps",
+    ),
+    "crop key": (
+        own_recipe(crop={"size": 64, "pos": "top"}),
+        "recipe x: crop: unknown key 'pos'; allowed: hflip, position, size",
+    ),
+    "encoder key": (
+        own_recipe(encoder={"name": "vqvae", "modle": "x"}),
+        "recipe x: encoder: unknown key 'modle'; allowed: model, name, weights",
+    ),
+    "pack key": (
+        own_recipe(pack={"format": "lvt_codes", "x": 1}),
+        "recipe x: pack: unknown key 'x'; allowed: class_folders, dataset_name, format",
+    ),
+    "model key": (
+        own_model(training={"step": 1}),
+        "model vqvae_demo: training: unknown key 'step'; allowed: batch, checkpoint_every",
+    ),
+    "missing recipe": (
+        config({"demo": {"recipes": ["nope"]}}),
+        "config: datasets.demo.recipes: no recipe 'nope'; one of: lvt_codes_demo, vimpac_128",
+    ),
+    "missing model": (
+        own_recipe(encoder={"name": "vqvae", "model": "nope"}),
+        "recipe x: encoder.model: no model 'nope'; one of: vqvae_demo",
+    ),
+    "missing parent": (
+        recipes(x={"extends": "nope"}),
+        "recipe x: extends: no recipe 'nope'; one of: lvt_codes_demo",
+    ),
+    "no recipes": (config({"demo": {}}), "config: datasets.demo: missing key 'recipes'"),
+    "empty recipes": (mine(recipes=[]), "config: datasets.mine.recipes: [] should be non-empty"),
+    "recipes as text": (mine(recipes="a"), "config: datasets.mine.recipes: 'a' is not of type"),
+    "recipe name": (mine(recipes=["X"]), "config: datasets.mine.recipes: 'X' is no recipe name"),
+    "path as recipe name": (mine(recipes=["../x"]), "'../x' is no recipe name; allowed: [a-z0-9]+"),
+    "empty dataset": (
+        config({"demo": None}),
+        "config: datasets.demo: None is not of type 'object'",
+    ),
+    "number as name": (config({2020: {}}), "config: datasets: key 2020 is no text; put it in"),
+    "number as split": (mine(shards={2020: 1}), "shards: key 2020 is no text; put it in quotes"),
+    "number as recipe": (config(recipes={3: {}}), "config: recipes: key 3 is no text"),
+    "fraction of shards": (
+        mine(shards=4.0),
+        "mine.shards: 4.0 is not allowed; an integer, minimum",
+    ),
+    "no shards": (mine(shards=0), "config: datasets.mine.shards: 0 is less than the minimum of 1"),
+    "shards as text": (
+        mine(shards="4"),
+        "'4' is not allowed; an integer, minimum 1, maximum 99999",
+    ),
+    "split name": (
+        mine(shards={"Train": 1}),
+        "config: datasets.mine.shards: 'Train' does not match",
+    ),
+    "empty videos": (mine(videos=""), "config: datasets.mine.videos: '' should be non-empty"),
+    "max_failed": (config(max_failed=2), "config: max_failed: 2 is greater than the maximum of 1"),
+    "max_failed nan": (config(max_failed=NAN), "config: max_failed: nan is not of type 'number'"),
+    "frames_mode": (
+        config(frames_mode="stage"),
+        "config: frames_mode: 'stage' is not allowed; one of: recipe, staged, streamed",
+    ),
+    "weights sum": (
+        config(weights={"dalle_encoder": {"sha256": "12"}}),
+        "config: weights.dalle_encoder.sha256: '12' does not match",
+    ),
+    "weights name": (
+        config(weights={"nope": {"path": "x"}}),
+        "config: weights.nope: unknown weights; allowed: dalle_decoder, dalle_encoder",
+    ),
+    "encoder weights": (
+        own_recipe(encoder={"name": "dalle", "weights": "nope"}),
+        "recipe x: encoder.weights: no weights 'nope'; one of: dalle_decoder, dalle_encoder",
+    ),
+    "rule as dataset": (
+        config({"write_pack": {"recipes": ["a"], "videos": "x"}}),
+        "config: datasets.write_pack: 'write_pack' is a rule's name; allowed: [a-z0-9]+",
+    ),
+    "generated rule as dataset": (
+        config({"make_manifest_demo_all": {"recipes": ["a"], "videos": "x"}}),
+        "'make_manifest_demo_all' is a rule's name",
+    ),
+    "dataset name": (
+        config({"A b": {"recipes": ["a"], "videos": "x"}}),
+        "config: datasets.A b: 'A b' is no dataset name; allowed: [a-z0-9]+",
+    ),
+    "no card, no videos": (
+        config({"mine": {"recipes": ["vimpac_256"]}}),
+        "config: datasets.mine: no card datasets/mine.yaml, so it needs 'videos'",
+    ),
+    "splits without card": (mine(splits=["a"]), "config: datasets.mine.splits: only with a card"),
+    "shards with card": (
+        config({"demo": {"recipes": ["lvt_codes_demo"], "shards": 9}}),
+        "config: datasets.demo.shards: only without a card; datasets/demo.yaml has them",
+    ),
+    "split of a card": (
+        config({"demo": {"recipes": ["lvt_codes_demo"], "splits": ["train"]}}),
+        "config: datasets.demo.splits: no split 'train'; one of: all",
+    ),
+    "fps and uniform": (
+        own_recipe(frames={"fps": 2, "uniform": 3, "shorter_side": 64}),
+        "recipe x: frames: exactly one of fps, uniform, every; got ['fps', 'uniform']",
+    ),
+    "no sampling": (own_recipe(frames={"shorter_side": 64}), "exactly one of fps, uniform, every"),
+    "fps 0": (
+        own_recipe(frames={"fps": 0, "shorter_side": 64}),
+        "recipe x: frames.fps: 0 is less than or equal to the minimum of 0",
+    ),
+    "fps nan": (
+        own_recipe(frames={"fps": NAN, "shorter_side": 64}),
+        "frames.fps: nan is not allowed",
+    ),
+    "fps text": (
+        own_recipe(frames={"fps": "2/0", "shorter_side": 64}),
+        "frames.fps: '2/0' does not",
+    ),
+    "two sizes": (
+        own_recipe(frames={"fps": 2, "shorter_side": 64, "square": 64}),
+        "recipe x: frames: at most one of shorter_side and square; got both",
+    ),
+    "large crop": (
+        own_recipe(crop={"size": 128}),
+        "recipe x: crop.size: 128 is larger than the frame, whose shorter side is 64",
+    ),
+    "large crop of one size": (
+        own_recipe(frames={"fps": 2, "shorter_side": [128, 64]}, crop={"size": 128}),
+        "recipe x: crop.size: 128 is larger than the frame, whose shorter side is 64",
+    ),
+    "position": (
+        own_recipe(crop={"size": 64, "position": "left"}),
+        "crop.position: 'left' is not allowed; one of: top, center, bottom; or a list of such",
+    ),
+    "position in a list": (
+        own_recipe(crop={"size": 64, "position": ["top", "left"]}),
+        "recipe x: crop.position.1: 'left' is not allowed; one of: top, center, bottom",
+    ),
+    "at_least": (
+        own_recipe(frames={"uniform": 4, "at_least": 5, "shorter_side": 64}),
+        "recipe x: frames.at_least: 5 is larger than uniform, so that no clip would do; at most 4",
+    ),
+    "dalle without weights": (
+        own_recipe(encoder={"name": "dalle"}),
+        "recipe x: encoder: dalle needs the key weights and takes no model",
+    ),
+    "no square": (own_recipe(crop=None), "recipe x: encoder: vqvae needs square frames"),
+    "stride": (own_recipe(crop={"size": 62}), "vqvae needs sides that are multiples of 4; got 62"),
+    "two crop sets": (
+        own_recipe(crop={"size": 64, "hflip": [False, True]}),
+        "recipe x: pack: lvt_codes holds one crop set; got 2",
+    ),
+    "foreign pack key": (
+        own_recipe(pack={"format": "vimpac_lmdb", "dataset_name": "x"}),
+        "recipe x: pack.dataset_name: only for lvt_codes; got vimpac_lmdb",
+    ),
+    "circle of two": (
+        recipes(x={"extends": "y"}, y={"extends": "x"}),
+        "recipe y: extends: goes round in a circle: x",
+    ),
+    "circle of one": (recipes(x={"extends": "x"}), "recipe x: extends: goes round in a circle: x"),
+    "model without its data": (
+        config({"mine": {"videos": "/d", "recipes": ["lvt_codes_demo"]}}),
+        "model vqvae_demo: dataset: learns from demo/all, which config.yaml does not build",
+    ),
+    "model size": (
+        own_model(architecture={"filters": 34, "codebooks": 4}),
+        "model vqvae_demo: architecture.filters: 34; allowed: multiples of 2 and of codebooks (4)",
+    ),
+    "steps": (own_model(training={"steps": 0}), "training.steps: 0 is less than the minimum of 1"),
+    "codebooks": (
+        config(
+            {"demo": {"recipes": ["vimpac_demo"]}},
+            models={"vqvae_demo": {"extends": "vqvae_demo", "architecture": {"codebooks": 2}}},
+        ),
+        "recipe vimpac_demo: pack: vimpac_lmdb holds one token per position, and model vqvae_demo",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_one_line(name):
+    given, line = MISTAKES[name]
+    with pytest.raises(UserError) as caught:
+        Settings(given, ROOT)
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_shipped_recipe_and_model_can_be_built():
+    names = [path.stem for path in sorted((ROOT / "recipes").glob("*.yaml"))]
+    settings = Settings(config({"demo": {"recipes": names}}), ROOT)
+    for name in names:
+        assert settings.recipe(name)["frames"]
+        assert settings.encode_result(name)["stage"] == "encode_shard"
+    for path in (ROOT / "models").glob("*.yaml"):
+        assert settings.model_result(path.stem)["version"] >= 1
+    Settings(load_yaml(ROOT / "config.yaml"), ROOT)
+
+
+def test_rules_names_are_reserved():
+    files = [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")]
+    text = "\n".join(path.read_text() for path in files)
+    names = set(re.findall(r"^(?:rule|checkpoint) (\w+):", text, flags=re.MULTILINE))
+    assert "encode_shard" in names
+    assert names <= RESERVED
+
+
+def test_tables_agree_with_the_modules_they_stand_for():
+    assert ENCODER_VERSIONS == {"dalle": dalle.RESULT_VERSION, "vqvae": vqvae.RESULT_VERSION}
+    assert STRIDES == {"dalle": dalle.STRIDE, "vqvae": vqvae.STRIDE}
+    assert {name: pack.version for name, pack in FORMATS.items()} == FORMAT_VERSIONS
+    schema = load_yaml(ROOT / "rules" / "schemas" / "recipe.schema.yaml")["properties"]
+    assert set(schema["encoder"]["properties"]["name"]["enum"]) == set(ENCODER_VERSIONS)
+    assert set(schema["pack"]["properties"]["format"]["enum"]) == set(FORMATS)
+
+
+def test_extends_changes_only_what_it_names():
+    settings = Settings(
+        recipes(x={"extends": "vimpac_256", "frames": {"uniform": 8}, "crop": {"hflip": True}}),
+        ROOT,
+    )
+    recipe = settings.recipe("x")
+    assert recipe["frames"] == {"uniform": 8, "shorter_side": 320, "scaler": "bicubic"}
+    assert recipe["crop"] == {"size": 256, "position": "center", "hflip": True}
+
+
+def test_a_shipped_recipe_can_be_changed_under_its_own_name():
+    changed = {"vimpac_256": {"extends": "vimpac_256", "frames": {"fps": 4}}}
+    settings = Settings(mine() | {"recipes": changed}, ROOT)
+    assert settings.recipe("vimpac_256")["frames"]["fps"] == "4"
+
+
+def test_an_extending_recipe_may_swap_the_encoder():
+    change = {"extends": "lvt_codes_demo", "encoder": {"name": "dalle", "weights": "dalle_encoder"}}
+    encoder = Settings(recipes(x=change), ROOT).recipe("x")["encoder"]
+    assert encoder == {"name": "dalle", "weights": "dalle_encoder"}
+
+
+def test_own_data_by_split():
+    settings = Settings(mine(shards={"train": 3, "val": 1}), ROOT)
+    data = settings.datasets["mine"]
+    assert data.by_split
+    assert settings.shards("mine", "train") == ["00000", "00001", "00002"]
+    assert not Settings(mine(shards=2), ROOT).datasets["mine"].by_split
+
+
+def test_own_videos_in_place_of_a_cards_are_not_made(tmp_path):
+    given = config({"demo": {"recipes": ["lvt_codes_demo"], "videos": str(tmp_path)}})
+    data = Settings(given, ROOT).datasets["demo"]
+    assert (data.videos, data.made_by) == (str(tmp_path), None)
+    assert dict(data.shards) == {"all": 3}
+
+
+def test_missing_and_wrong_sources_are_one_line_when_planning(tmp_path):
+    settings = Settings(mine(videos=str(tmp_path / "nope")), ROOT)
+    with pytest.raises(UserError, match=r"datasets\.mine\.videos: .*nope: no such folder or list"):
+        settings.manifest_result("mine", "all")
+    (tmp_path / "list.txt").write_text("a.mp4\n")
+    settings = Settings(mine(videos=str(tmp_path / "list.txt")), ROOT)
+    with pytest.raises(UserError, match=r"a list must end in one of: \.csv, \.tsv, \.parquet"):
+        settings.manifest_result("mine", "all")
+
+
+def test_sources_are_watched_only_when_wanted(tmp_path):
+    (tmp_path / "a.mp4").write_bytes(b"x")
+    watched = Settings(mine(videos=str(tmp_path)), ROOT)
+    blind = Settings(mine(videos=str(tmp_path)) | {"watch_sources": False}, ROOT)
+    first = watched.manifest_result("mine", "all")["signature"]
+    (tmp_path / "b.mp4").write_bytes(b"x")
+    assert Settings(mine(videos=str(tmp_path)), ROOT).signature("mine") != first
+    assert blind.signature("mine") == ""
+
+
+# ---- which key changes which stage ---------------------------------------------------------------
+
+CHANGES = {
+    "description": ({"description": "other"}, set()),
+    "mode": ({"mode": "staged"}, set()),
+    "pack": ({"pack": {"format": "lvt_codes", "class_folders": True}}, {"pack"}),
+    "scaler": ({"frames": {"scaler": "bilinear"}}, {"frames", "crop", "encode", "pack"}),
+    "fps": ({"frames": {"fps": 3}}, {"frames", "crop", "encode", "pack"}),
+    "first": ({"frames": {"first": 3}}, {"frames", "crop", "encode", "pack"}),
+    "position": ({"crop": {"position": "top"}}, {"crop", "encode", "pack"}),
+    "hflip": ({"crop": {"hflip": True}}, {"crop", "encode", "pack"}),
+    "model": ({"encoder": {"model": "other"}}, {"encode", "pack"}),
+    "same fps": ({"frames": {"fps": "4/2"}}, set()),
+}
+
+
+def stage_results(settings):
+    product = products(settings.recipe("x"))[0]
+    return {
+        "frames": canonical(settings.frames_result(product)),
+        "crop": canonical(settings.crop_result(product)),
+        "encode": canonical(settings.encode_result("x")),
+        "pack": canonical(settings.pack_result("demo", "all", "x")),
+    }
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_key_changes_just_the_stages_that_depend_on_it(name):
+    change, changed = CHANGES[name]
+    models = {"other": {"extends": "vqvae_demo", "training": {"steps": 7}}}
+    before = stage_results(Settings(own_recipe() | {"models": models}, ROOT))
+    card = {"x": {"extends": "base", **change}, "base": RECIPE}
+    after = stage_results(Settings(recipes(**card) | {"models": models}, ROOT))
+    assert {stage for stage in before if before[stage] != after[stage]} == changed
+
+
+def test_frames_mode_changes_no_result():
+    plain, forced = (Settings(own_recipe() | m, ROOT) for m in ({}, {"frames_mode": "staged"}))
+    assert forced.recipe("x")["mode"] == "staged"
+    assert stage_results(plain) == stage_results(forced)
+
+
+def test_the_weights_checksum_is_part_of_the_result_and_their_mirror_is_not():
+    def key(**override):
+        given = mine() | {"weights": {"dalle_encoder": override}}
+        return canonical(Settings(given, ROOT).encode_result("vimpac_256"))
+
+    some, other = "a" * 64, "b" * 64
+    assert key(sha256=some) != key(sha256=other)
+    assert (
+        key(sha256=some) == key(sha256=some, url="https://mirror/x") == key(sha256=some, path="/x")
+    )
+
+
+def test_max_failed_and_shards_change_the_pack_alone():
+    one = Settings(mine(), ROOT)
+    two = Settings(mine(shards=2) | {"max_failed": 0.5}, ROOT)
+    assert one.encode_result("vimpac_256") == two.encode_result("vimpac_256")
+    packs = [s.pack_result("mine", "all", "vimpac_256") for s in (one, two)]
+    assert packs[0] != packs[1]
+
+
+def test_the_models_training_changes_what_is_encoded_with_it():
+    plain = Settings(config(), ROOT).encode_result("lvt_codes_demo")
+    longer = Settings(own_model(training={"seed": 1}), ROOT).encode_result("lvt_codes_demo")
+    renamed = Settings(own_model(description="x"), ROOT).encode_result("lvt_codes_demo")
+    assert plain != longer
+    assert plain == renamed

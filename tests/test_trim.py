@@ -1,0 +1,98 @@
+from dataclasses import asdict
+
+import pandas as pd
+import pytest
+
+from reelpack.clips import Clip, read_clips
+from reelpack.download import PROBE_COLUMNS, Probe, ShardRow
+from reelpack.errors import ClipError
+from reelpack.ledger import LedgerRow, read_ledger, write_ledger
+from reelpack.manifest import CLIP_COLUMNS
+from reelpack.tables import write_table
+from reelpack.trim import trim_shard, window
+
+PROBE = Probe("a", "/v.mp4", "s" * 64, 9, "h264", 64, 48, 0, 25, 2.0, False)
+
+
+def row(clip_id="a", start=None, end=None):
+    return ShardRow(clip_id, "v.mp4", "/v.mp4", start, end, None, None, "")
+
+
+@pytest.mark.parametrize(
+    ("start", "end"), [(None, None), (0.0, None), (1.999, None), (None, 99.0), (0.5, 0.6)]
+)
+def test_windows_that_are_kept_as_they_are(start, end):
+    assert window(row(start=start, end=end), PROBE) == Clip("a", "/v.mp4", "s" * 64, start, end)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "message"),
+    [
+        (-0.5, None, "start -0.5 s is negative"),
+        (None, 0.0, "end 0 s is not after start 0 s"),
+        (1.0, 1.0, "end 1 s is not after start 1 s"),
+        (2.0, None, "start 2 s is behind the end at 2 s"),
+        (5.0, 9.0, "start 5 s is behind the end at 2 s"),
+    ],
+)
+def test_windows_without_a_picture(start, end, message):
+    with pytest.raises(ClipError, match=message) as caught:
+        window(row(start=start, end=end), PROBE)
+    assert caught.value.failure == "too_short"
+
+
+def test_a_video_of_unknown_length_may_start_anywhere():
+    unknown = Probe(**{**asdict(PROBE), "duration_seconds": 0.0})
+    assert window(row(start=5.0), unknown).start_seconds == 5.0
+
+
+def shard(folder, rows, probes, ledger):
+    write_table(pd.DataFrame([asdict(r) for r in rows]), CLIP_COLUMNS, folder / "s")
+    frame = pd.DataFrame([asdict(p) for p in probes], columns=PROBE_COLUMNS.names)
+    write_table(frame, PROBE_COLUMNS, folder / "p")
+    write_ledger(ledger, folder / "e")
+    return trim_shard(
+        folder / "s",
+        probes=folder / "p",
+        earlier=folder / "e",
+        result="r",
+        output=folder / "clips",
+        ledger=folder / "ledger",
+    )
+
+
+def test_a_shard(tmp_path):
+    rows = [row("z"), row("gone"), row("a", start=9.0), row("m", end=1.0)]
+    gone = LedgerRow("gone", "download_shard", "failed", "gone", "404", key="k", retry="0")
+    earlier = [LedgerRow(r.clip_id, "download_shard", "ok") for r in rows]
+    earlier[1] = gone
+    probes = [Probe(**{**asdict(PROBE), "clip_id": name}) for name in ("z", "a", "m")]
+    found = shard(tmp_path, rows, probes, earlier)
+    assert [(r.clip_id, r.stage, r.failure) for r in found] == [
+        ("z", "trim_shard", ""),
+        ("gone", "download_shard", "gone"),
+        ("a", "trim_shard", "too_short"),
+        ("m", "trim_shard", ""),
+    ]
+    assert found[1] == gone
+    assert read_ledger(tmp_path / "ledger") == found
+    assert [clip.clip_id for clip in read_clips(tmp_path / "clips")] == ["z", "m"]
+
+
+def test_an_empty_shard(tmp_path):
+    write_table(pd.DataFrame(columns=CLIP_COLUMNS.names), CLIP_COLUMNS, tmp_path / "s")
+    assert shard_of_nothing(tmp_path) == []
+    assert read_clips(tmp_path / "clips") == []
+
+
+def shard_of_nothing(folder):
+    write_table(pd.DataFrame(columns=PROBE_COLUMNS.names), PROBE_COLUMNS, folder / "p")
+    write_ledger([], folder / "e")
+    return trim_shard(
+        folder / "s",
+        probes=folder / "p",
+        earlier=folder / "e",
+        result="r",
+        output=folder / "clips",
+        ledger=folder / "ledger",
+    )

@@ -1,0 +1,148 @@
+"""The rules that choose pictures, on indices made by hand."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from reelpack.errors import ClipError, UserError
+from reelpack.video.index import VideoIndex
+from reelpack.video.sampling import Sampling, sample
+
+
+def make_index(
+    pts: list[int],
+    *,
+    time_base: Fraction,
+    last_duration: int = 1,
+    origin_pts: int = 0,
+    stream_count: int = 1,
+) -> VideoIndex:
+    stamps = np.array(pts, dtype=np.int64)
+    durations = np.append(np.diff(stamps), last_duration).astype(np.int64)
+    return VideoIndex(
+        path=Path("clip.mp4"), stream_index=0, codec="h264", width=64, height=48, rotation=0,
+        time_base=time_base, average_rate=None, pts=stamps, durations=durations,
+        origin_pts=origin_pts, packet_pts=stamps, packet_traits=np.zeros(len(pts), np.uint8),
+        packet_shown=np.ones(len(pts), np.bool_), stream_count=stream_count, has_audio=False,
+        unplannable=None,
+    )  # fmt: skip
+
+
+def steady(count: int, rate: Fraction | int) -> VideoIndex:
+    return make_index(list(range(count)), time_base=1 / Fraction(rate))
+
+
+def choose(index: VideoIndex, fps: Fraction | int, **window: float) -> list[int]:
+    return sample(index, Sampling(fps=Fraction(fps)), **window).tolist()
+
+
+@pytest.mark.parametrize("count", [30, 31, 100, 301])
+@pytest.mark.parametrize("rate", [Fraction(25), Fraction(30), Fraction(30000, 1001), Fraction(15)])
+@pytest.mark.parametrize(
+    "fps", [Fraction(1), Fraction(2), Fraction(2, 3), Fraction(24), Fraction(30), Fraction(50)]
+)
+def test_fps_follows_the_published_rule(count: int, rate: Fraction, fps: Fraction) -> None:
+    """Output k is the last i with p <= k, p = floor(i/rate*fps + 1/2)."""
+    due = [int(i / rate * fps + Fraction(1, 2)) for i in range(count)]
+    outputs = int(count / rate * fps + Fraction(1, 2))
+    expected = [max(i for i in range(count) if due[i] <= k) for k in range(outputs)]
+    assert choose(steady(count, rate), fps) == expected
+
+
+def test_fps_2_of_a_25_fps_clip() -> None:
+    assert choose(steady(100, 25), 2) == [6, 18, 31, 43, 56, 68, 81, 93]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "fps", "expected"),
+    [
+        (1.5, Fraction(2, 3), [22]),
+        (2, Fraction(2, 3), [22]),
+        (3.1, Fraction(2, 3), [22, 67]),
+        (4.5, Fraction(2, 3), [22, 67, 112]),
+        (10, Fraction(2, 3), [22, 67, 112, 157, 202, 247, 292]),
+        (2, Fraction(1), [14, 44]),
+        (3.1, Fraction(1, 2), [29, 89]),
+        (4.5, Fraction(1, 2), [29, 89]),
+        (10, Fraction(1, 2), [29, 89, 149, 209, 269]),
+        (0.5, Fraction(2), [7]),
+        (1.0, Fraction(2), [7, 22]),
+        (1.5, Fraction(2), [7, 22, 37]),
+    ],
+)
+def test_hero_table(seconds: float, fps: Fraction, expected: list[int]) -> None:
+    """Frames that HERO's 2D models take from a 30 fps source."""
+    assert choose(steady(round(seconds * 30), 30), fps) == expected
+
+
+def test_fps_repeats_pictures_of_a_slow_clip() -> None:
+    assert choose(steady(3, 10), 25) == [0, 0, 0, 1, 1, 2, 2, 2]
+
+
+def test_fps_with_a_variable_rate() -> None:
+    index = make_index([0, 40, 900, 910, 2000], time_base=Fraction(1, 1000), last_duration=500)
+    assert choose(index, 2) == [1, 1, 3, 3, 4]
+    assert choose(index, 2, start_seconds=0.5) == [3, 3, 4]
+
+
+def test_fps_of_a_stream_that_begins_late() -> None:
+    """Only where another stream fills the gap does the program repeat the first choice."""
+    late = {"time_base": Fraction(1, 25), "origin_pts": 0}
+    stamps = list(range(20, 50))
+    assert choose(make_index(stamps, stream_count=2, **late), 2) == [11, 11, 11, 23]
+    assert choose(make_index(stamps, **late), 2) == [11, 23]
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(1, [0] * 5), (2, [0, 0, 1, 1, 1]), (5, [0, 1, 2, 3, 4]), (100, [10, 30, 50, 70, 90])],
+)
+def test_uniform_takes_the_middles(count: int, expected: list[int]) -> None:
+    assert sample(steady(count, 25), Sampling(uniform=5)).tolist() == expected
+
+
+def test_windows_hold_start_and_not_end() -> None:
+    index = steady(50, 25)
+    every = Sampling(every=True)
+    assert sample(index, every, start_seconds=0.4, end_seconds=0.6).tolist() == [10, 11, 12, 13, 14]
+    assert sample(index, every, end_seconds=0.08).tolist() == [0, 1]
+    assert sample(index, Sampling(uniform=2), start_seconds=1.0).tolist() == [31, 43]
+
+
+def test_first_and_at_least() -> None:
+    index = steady(50, 25)
+    assert sample(index, Sampling(every=True, first=3)).tolist() == [0, 1, 2]
+    with pytest.raises(ClipError, match="50 frames chosen, at least 51") as caught:
+        sample(index, Sampling(every=True, at_least=51))
+    assert caught.value.failure == "too_short"
+
+
+@pytest.mark.parametrize("window", [{"start_seconds": 2.0}, {"start_seconds": 9.0}])
+def test_a_window_behind_the_end_is_too_short(window: dict[str, float]) -> None:
+    with pytest.raises(ClipError, match="too_short"):
+        sample(steady(50, 25), Sampling(every=True), **window)
+
+
+def test_a_clip_shorter_than_half_a_period_is_too_short() -> None:
+    with pytest.raises(ClipError, match="too_short"):
+        choose(steady(3, 30), 2)
+
+
+@pytest.mark.parametrize(
+    "window", [{"start_seconds": 1.0, "end_seconds": 1.0}, {"start_seconds": -1.0}]
+)
+def test_an_impossible_window_is_the_users_mistake(window: dict[str, float]) -> None:
+    with pytest.raises(UserError, match="window"):
+        sample(steady(50, 25), Sampling(every=True), **window)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"uniform": 2, "every": True}, {"fps": Fraction(0)}, {"uniform": 0},
+     {"every": True, "first": 0}, {"every": True, "at_least": 0}],
+)  # fmt: skip
+def test_bad_samplings_are_the_users_mistake(options: dict[str, object]) -> None:
+    with pytest.raises(UserError, match="sampling"):
+        Sampling(**options)  # type: ignore[arg-type]
