@@ -43,10 +43,14 @@ def tokens(clip_id, frames=2):
     return [np.full((frames, 1, 2, 2), base + number, dtype=np.int64) for number in range(2)]
 
 
+def manifest_row(clip_id, shard, label):
+    texts = {"label_name": None, "caption": None, "captions": []}
+    return {"clip_id": clip_id, "shard": shard, "video": f"{clip_id}.mp4", "label": label, **texts}
+
+
 def build(folder, clips=LIST, *, shards=3, devices=("cpu",) * 3):
     rows = [
-        {"clip_id": clip_id, "shard": shard, "label": number, "caption": None}
-        for number, (clip_id, shard, _) in enumerate(clips)
+        manifest_row(clip_id, shard, number) for number, (clip_id, shard, _) in enumerate(clips)
     ]
     write_table(pd.DataFrame(rows), MANIFEST_COLUMNS, folder / "manifest.parquet")
     for shard in range(shards):
@@ -159,7 +163,7 @@ OTHER_LISTS = {
 def test_shards_of_another_list_are_refused(tmp_path, name):
     build(tmp_path)
     rows = [{"clip_id": c, "shard": s, "label": n} for n, (c, s, _) in enumerate(OTHER_LISTS[name])]
-    frame = pd.DataFrame(rows).assign(caption=None)
+    frame = pd.DataFrame([manifest_row(**row) for row in rows])
     write_table(frame, MANIFEST_COLUMNS, tmp_path / "manifest.parquet")
     with pytest.raises(
         UserError, match=r"manifest\.parquet: shard 0000\d was made from another list"

@@ -75,8 +75,9 @@ def ledger(path: Path, clips: dict[str, str], stage: str, digests=None) -> None:
 
 
 def manifest(split: Path, shards: dict[int, list[str]]) -> None:
-    rows = [(clip, shard, 1, "a caption") for shard, clips in shards.items() for clip in clips]
-    table = pd.DataFrame(rows, columns=MANIFEST_COLUMNS.names)
+    rows = [(clip, shard) for shard, clips in shards.items() for clip in clips]
+    table = pd.DataFrame(rows, columns=["clip_id", "shard"])
+    table = table.reindex(columns=MANIFEST_COLUMNS.names).assign(captions=[[]] * len(rows))
     split.mkdir(parents=True)
     pq.write_table(
         pa.Table.from_pandas(table, MANIFEST_COLUMNS, preserve_index=False),

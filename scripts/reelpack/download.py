@@ -28,7 +28,16 @@ from .video.index import index_video
 
 @dataclass(frozen=True)
 class ShardRow:
-    """One row of a shard table; see `manifest.CLIP_COLUMNS`."""
+    """One row of a shard table; see `manifest.CLIP_COLUMNS`.
+
+    Attributes:
+        video: the clip's file below the dataset's video folder, as its list names it.
+        path: where the file lies, or will lie once it is fetched.
+        fingerprint: a digest of an own file, "" for files that are fetched.
+        source_id: the video's id where it comes from, such as a YouTube id.
+        url: its address.
+        record: its number, from 1, in a file that holds many.
+    """
 
     clip_id: str
     video: str
@@ -38,6 +47,10 @@ class ShardRow:
     label: int | None
     caption: str | None
     fingerprint: str
+    label_name: str | None = None
+    source_id: str | None = None
+    url: str | None = None
+    record: int | None = None
 
     def key(self, result: str) -> str:
         """Return the journal key: the video as it was when the list was made."""

@@ -57,14 +57,21 @@ CLIP_COLUMNS = pa.schema(
         ("label", pa.int64()),
         ("caption", pa.string()),
         ("fingerprint", pa.string()),
+        ("label_name", pa.string()),
+        ("source_id", pa.string()),
+        ("url", pa.string()),
+        ("record", pa.int64()),
     ]
 )
 MANIFEST_COLUMNS = pa.schema(
     [
         ("clip_id", pa.string()),
         ("shard", pa.int32()),
+        ("video", pa.string()),
         ("label", pa.int64()),
+        ("label_name", pa.string()),
         ("caption", pa.string()),
+        ("captions", pa.list_(pa.string())),
     ]
 )
 _SAMPLE_BYTES = 1 << 16
@@ -401,8 +408,17 @@ def make_manifest(
         leftover.unlink(missing_ok=True)
     for target, start, end in zip(tables, [0, *ends[:-1]], ends, strict=True):
         write_table(by_shard.iloc[start:end], CLIP_COLUMNS, target)
-    write_table(full.assign(shard=numbers), MANIFEST_COLUMNS, manifest)
+    table["shard"] = numbers
+    if "captions" not in table.columns:
+        captions = table["caption"] if "caption" in table.columns else full["caption"]
+        table["captions"] = [[] if text is None else [text] for text in _none(captions)]
+    write_table(table.reindex(columns=MANIFEST_COLUMNS.names), MANIFEST_COLUMNS, manifest)
     return len(full)
+
+
+def _none(texts: pd.Series) -> list[str | None]:
+    """Return texts with None for every missing one."""
+    return texts.astype("object").where(texts.notna(), None).tolist()
 
 
 def _fingerprints(paths: Sequence[str]) -> list[str]:

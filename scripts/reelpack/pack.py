@@ -117,7 +117,16 @@ class SplitCodes:
                 if hashlib.sha256(clip_bytes(tokens)).hexdigest() != row.digest:
                     raise DamagedError(str(self._paths[shard]), f"tokens of {row.clip_id} changed")
                 arrays = dict(zip(names, tokens, strict=True))
-                yield Entry(clip["clip_id"], order, clip["label"], clip["caption"], arrays)
+                yield Entry(
+                    clip["clip_id"],
+                    order,
+                    clip["label"],
+                    clip["caption"],
+                    arrays,
+                    label_name=clip["label_name"],
+                    captions=tuple(clip["captions"] or ()),
+                    video=clip["video"],
+                )
 
 
 def read_rows(path: Path) -> pa.Table:

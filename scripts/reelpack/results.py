@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 STAGE_VERSIONS: dict[str, int] = {
-    "make_manifest": 1,
+    "make_manifest": 2,
     "download_shard": 1,
     "trim_shard": 1,
     "extract_frames": 1,

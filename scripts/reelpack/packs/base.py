@@ -82,6 +82,9 @@ class Entry:
         label: class number, or None.
         caption: a text, or None.
         arrays: variant name to array, first axis time.
+        label_name: the class's name as published, or None.
+        captions: all texts; the first of them is `caption`.
+        video: the clip's video as its list names it, or "".
     """
 
     clip_id: str
@@ -89,6 +92,9 @@ class Entry:
     label: int | None
     caption: str | None
     arrays: Mapping[str, Array]
+    label_name: str | None = None
+    captions: tuple[str, ...] = ()
+    video: str = ""
 
 
 @dataclass(frozen=True)
