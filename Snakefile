@@ -18,6 +18,8 @@ wildcard_constraints:
     dataset=get_choice(SETTINGS.datasets),
     split=r"[a-z0-9]+(_[a-z0-9]+)*",
     shard=r"\d+",
+    source=r"\d+",
+    part=r"\d+",
     recipe=r"[a-z0-9]+([_-][a-z0-9]+)*",
     model=r"[a-z0-9]+([_-][a-z0-9]+)*",
     weights=r"[A-Za-z0-9._-]+",
@@ -45,4 +47,5 @@ include: "rules/targets.smk"
 
 localrules:
     all,
+    download,
     report,

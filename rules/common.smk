@@ -12,7 +12,7 @@ from reelpack.cli import use_this_interpreter
 from reelpack.errors import UserError
 from reelpack.recipes import Product, products
 from reelpack.report.asked import asked_for, state
-from reelpack.results import canonical, result
+from reelpack.results import Unrecorded, canonical, result
 from reelpack.retries import read_retries
 from reelpack.settings import Settings
 
@@ -23,8 +23,8 @@ def get_settings():
     """Check config.yaml and the cards it names; a mistake ends everything with one line."""
     try:
         settings = Settings(config, Path(workflow.basedir))
-        for dataset in settings.datasets:
-            settings.check_videos(dataset)
+        for dataset in settings.datasets.values():
+            dataset.check_videos()
     except UserError as error:
         raise WorkflowError(str(error)) from None
     return settings
@@ -74,6 +74,17 @@ def get_packs(datasets):
     ]
 
 
+def get_downloads():
+    """Return the ledgers of all downloads."""
+    return [
+        path
+        for name, split in get_splits(SETTINGS.datasets)
+        for path in get_shard_files(
+            name, split, "results/{dataset}/{split}/downloads/{shard}.ledger.parquet"
+        )
+    ]
+
+
 def get_shard_files(dataset, split, pattern):
     """Return a pattern filled in for all shards of a split."""
     return expand(
@@ -84,10 +95,34 @@ def get_shard_files(dataset, split, pattern):
 # ---- manifest and download ---------------------------------------------------------------------
 
 
+def get_annotations_result(wildcards):
+    """Return fetch_annotations' result string."""
+    return canonical(SETTINGS.datasets[wildcards.dataset].annotations_result())
+
+
+def get_access(wildcards):
+    """Return what the card says of how to get at the data."""
+    return Unrecorded(SETTINGS.datasets[wildcards.dataset].card.get("access", ""))
+
+
+def get_download_options(wildcards):
+    """Return how to download; another way of it runs nothing again."""
+    return Unrecorded(canonical(SETTINGS.download_options()))
+
+
 def get_list(dataset):
-    """Return the list file that a dataset is read from; a folder is no input, its state is a param."""
-    videos = SETTINGS.datasets[dataset].videos
-    return [videos] if SETTINGS.is_list(dataset) else []
+    """Return the file that lists a dataset; a folder is no input, its state is a param."""
+    data = SETTINGS.datasets[dataset]
+    if data.is_annotated:
+        return [f"resources/annotations/{dataset}.json"]
+    return [data.videos] if data.is_list else []
+
+
+def get_annotations_option(dataset):
+    """Return the option that tells make_manifest where annotations are, if the dataset has any."""
+    if not SETTINGS.datasets[dataset].is_annotated:
+        return []
+    return ["--annotations", f"resources/annotations/{dataset}"]
 
 
 def get_manifest_result(dataset, split):
@@ -100,6 +135,46 @@ def get_manifest_result(dataset, split):
             raise WorkflowError(str(error)) from None
 
     return manifest_result
+
+
+def get_archives(wildcards):
+    """Return one archives source of a dataset, by its number."""
+    found = SETTINGS.datasets[wildcards.dataset].archives()
+    return next(each for each in found if each.number == int(wildcards.source))
+
+
+def get_archives_result(wildcards):
+    """Return fetch_archives' result string."""
+    data = SETTINGS.datasets[wildcards.dataset]
+    return canonical(data.archives_result(get_archives(wildcards)))
+
+
+def get_archives_tables(wildcards):
+    """Return the shard tables of the splits that an archives source serves."""
+    served = get_archives(wildcards).source
+    pattern = "results/{dataset}/{split}/shards/{shard}.parquet"
+    return [
+        path
+        for name, split in get_splits([wildcards.dataset])
+        if split in served.get("splits", [split])
+        for path in get_shard_files(name, split, pattern)
+    ]
+
+
+def get_unpacked(wildcards):
+    """Return the indexes of all archives that a split's clips may come from."""
+    return [
+        f"resources/archives/{wildcards.dataset}/{each.number}/{part}.json"
+        for each in SETTINGS.datasets[wildcards.dataset].archives(wildcards.split)
+        for part in range(each.parts)
+    ]
+
+
+def get_sources(wildcards):
+    """Return where videos that are not here come from, "" for own videos."""
+    data = SETTINGS.datasets[wildcards.dataset]
+    sources = data.fetched_sources(wildcards.split)
+    return canonical({"sources": sources, "windows": data.windows}) if sources else ""
 
 
 def get_stage_result(stage):

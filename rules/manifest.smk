@@ -1,6 +1,6 @@
-"""Manifests: from a folder or a list of videos to one table per shard.
+"""Manifests: from a folder, a list of videos or published annotations to one table per shard.
 
-Inputs: a list named in config.yaml or a card, or none for a folder.
+Inputs: a list named in config.yaml or a card, none for a folder, or the addresses in a card's annotations.
 Outputs: results/{dataset}/{split}/manifest.parquet and shards/{shard}.parquet.
 """
 
@@ -20,6 +20,30 @@ rule make_demo:
         folder=subpath(output.clips, parent=True),
     shell:
         "python {params.script:q} {params.folder:q} > {log:q} 2>&1"
+
+
+rule fetch_annotations:
+    """Fetch a dataset's published lists, or say which of them a person has to bring."""
+    output:
+        listing="resources/annotations/{dataset}.json",
+    log:
+        "logs/fetch_annotations/{dataset}.log",
+    benchmark:
+        "benchmarks/fetch_annotations/{dataset}.tsv"
+    conda:
+        "../envs/download.yaml"
+    resources:
+        downloads=1,
+    params:
+        script=get_script("fetch_annotations"),
+        result=get_annotations_result,
+        access=get_access,
+        options=get_download_options,
+        folder="resources/annotations/{dataset}",
+    shell:
+        "python {params.script:q} --params {params.result:q} --access {params.access:q}"
+        " --options {params.options:q} --folder {params.folder:q} --listing {output.listing:q}"
+        " > {log:q} 2>&1"
 
 
 # Checkpoints that nobody queries: after one has run, Snakemake looks again at the jobs that take one of
@@ -47,7 +71,9 @@ for dataset, split in get_splits(SETTINGS.datasets):
         params:
             script=get_script("make_manifest"),
             result=get_manifest_result(dataset, split),
+            annotations=get_annotations_option(dataset),
             folder=subpath(output.manifest, parent=True),
         shell:
             "python {params.script:q} --params {params.result:q}"
-            " --manifest {output.manifest:q} --shards {params.folder:q}/shards > {log:q} 2>&1"
+            " --manifest {output.manifest:q} --shards {params.folder:q}/shards"
+            " {params.annotations:q} > {log:q} 2>&1"

@@ -1,15 +1,26 @@
-"""Check, checksum and probe the videos of one shard; a video that cannot be opened becomes a ledger row."""
+"""Fetch, check, checksum and probe the videos of one shard; a bad one becomes a ledger row."""
 
+import json
+from collections import defaultdict
 from pathlib import Path
 
 from reelpack import cli
+from reelpack.archives import ArchiveIndex
 from reelpack.download import download_shard
+from reelpack.fetching import Plan
 
 
 def main() -> None:
-    """Parse the arguments and probe the shard."""
+    """Parse the arguments, fetch and probe the shard."""
     parser = cli.shard_parser(__doc__)
     parser.add_argument("--shard", required=True, type=Path, help="shard table of the manifest")
+    parser.add_argument(
+        "--sources", default="", metavar="JSON", help="where videos that are not here come from"
+    )
+    parser.add_argument(
+        "--archives", type=Path, nargs="*", default=[], help="indexes of unpacked archives"
+    )
+    parser.add_argument("--options", default="{}", metavar="JSON", help="config's downloads")
     args = parser.parse_args()
     download_shard(
         args.shard,
@@ -19,6 +30,19 @@ def main() -> None:
         output=args.output,
         ledger=args.ledger,
         workers=args.threads,
+        plan=_plan(args.sources, args.archives, args.options) if args.sources else None,
+    )
+
+
+def _plan(sources: str, archives: list[Path], options: str) -> Plan:
+    """Build the plan; an index of archives lies in {source's number}/{part}.json."""
+    indexes: dict[Path, list[Path]] = defaultdict(list)
+    for path in archives:
+        indexes[path.parent].append(path)
+    return Plan(
+        **json.loads(sources),
+        archives={int(f.name): ArchiveIndex(f, paths) for f, paths in indexes.items()},
+        options=json.loads(options),
     )
 
 

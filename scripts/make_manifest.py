@@ -1,10 +1,11 @@
-"""Write a split's manifest and its shard tables from a folder or a list of videos."""
+"""Write a split's manifest and its shard tables from a folder, a list, or published annotations."""
 
 import argparse
 import json
 from pathlib import Path
 
 from reelpack import cli
+from reelpack.annotated import make_annotated_manifest
 from reelpack.manifest import make_manifest
 
 
@@ -14,15 +15,22 @@ def main() -> None:
     parser.add_argument("--params", required=True, metavar="JSON", help="the stage's result string")
     parser.add_argument("--manifest", required=True, type=Path, help="manifest.parquet to write")
     parser.add_argument("--shards", required=True, type=Path, help="folder for the shard tables")
+    parser.add_argument("--annotations", type=Path, help="folder of the annotation files, if any")
     args = parser.parse_args()
     params = json.loads(args.params)
-    clips = make_manifest(
-        Path(params["videos"]),
-        split=params["split"],
-        by_split=params["by_split"],
-        manifest=args.manifest,
-        tables=[args.shards / f"{number:05d}.parquet" for number in range(params["shards"])],
-    )
+    tables = [args.shards / f"{number:05d}.parquet" for number in range(params["shards"])]
+    if args.annotations:
+        clips = make_annotated_manifest(
+            params, folder=args.annotations, manifest=args.manifest, tables=tables
+        )
+    else:
+        clips = make_manifest(
+            Path(params["videos"]),
+            split=params["split"],
+            by_split=params["by_split"],
+            manifest=args.manifest,
+            tables=tables,
+        )
     print(f"make_manifest: {clips} clips in {params['shards']} shards")
 
 

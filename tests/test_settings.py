@@ -48,10 +48,10 @@ def own_model(**change):
 
 MISTAKES = {
     "no datasets": ({}, "config: missing key 'datasets'"),
-    "top key": (config(foo=1), "config: unknown key 'foo'; allowed: datasets, frames_mode"),
+    "top key": (config(foo=1), "config: unknown key 'foo'; allowed: datasets, downloads"),
     "dataset key": (
         mine(bar=1),
-        "config: datasets.mine: unknown key 'bar'; allowed: recipes, shards, splits, videos",
+        "config: datasets.mine: unknown key 'bar'; allowed: recipes, shards, sources, splits, videos",
     ),
     "weights key": (
         config(weights={"dalle_encoder": {"file": "x"}}),
@@ -328,8 +328,9 @@ def test_sources_are_watched_only_when_wanted(tmp_path):
     blind = Settings(mine(videos=str(tmp_path)) | {"watch_sources": False}, ROOT)
     first = watched.manifest_result("mine", "all")["signature"]
     (tmp_path / "b.mp4").write_bytes(b"x")
-    assert Settings(mine(videos=str(tmp_path)), ROOT).signature("mine") != first
-    assert blind.signature("mine") == ""
+    again = Settings(mine(videos=str(tmp_path)), ROOT).manifest_result("mine", "all")
+    assert again["signature"] != first
+    assert blind.manifest_result("mine", "all")["signature"] == ""
 
 
 # ---- which key changes which stage ---------------------------------------------------------------

@@ -1,16 +1,17 @@
-"""download_shard: see that every clip's video is here, checksum it, and probe it.
+"""download_shard: bring every clip's video here, checksum it, and probe it.
 
 Flows in: a shard table of the manifest. Flows out: one `Probe` row per clip whose video can be opened.
-Own videos are used where they are, without a copy.
+Own videos are used where they are, without a copy; others are fetched, see `fetching`.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from functools import lru_cache
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import pyarrow as pa
@@ -21,9 +22,12 @@ from .files import reading, sha256_file, write_bytes
 from .journal import Retries
 from .ledger import LedgerRow
 from .results import canonical, digest
-from .stage import Stage, Task
+from .stage import Outcome, Stage, Task
 from .tables import write_table
 from .video.index import index_video
+
+if TYPE_CHECKING:
+    from .fetching import Plan
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class ShardRow:
         source_id: the video's id where it comes from, such as a YouTube id.
         url: its address.
         record: its number, from 1, in a file that holds many.
+        whole: the file is the longer video that the clip was cut from.
     """
 
     clip_id: str
@@ -51,6 +56,7 @@ class ShardRow:
     source_id: str | None = None
     url: str | None = None
     record: int | None = None
+    whole: bool | None = None
 
     def key(self, result: str) -> str:
         """Return the journal key: the video as it was when the list was made."""
@@ -176,16 +182,38 @@ def download_shard(
     output: Path,
     ledger: Path,
     workers: int,
+    plan: Plan | None = None,
 ) -> list[LedgerRow]:
-    """Probe a shard's videos; see `Stage.run` for what is written."""
+    """Fetch and probe a shard's videos; see `Stage.run` for what is written.
+
+    Args:
+        shard: shard table of the manifest.
+        result: the stage's result string.
+        retries: how often failures were to be retried.
+        journal: the job's journal folder.
+        output: table of probes to write.
+        ledger: ledger to write.
+        workers: processes that probe.
+        plan: where files that are not here come from; None for own videos alone.
+    """
     rows = read_shard(shard)
-    return STAGE.run(
+    stage = STAGE if plan is None else replace(STAGE, drive=partial(_fetch_and_probe, plan=plan))
+    return stage.run(
         {row.key(result): row for row in rows},
         settings=None,
         journal=journal,
-        retries=retries,
+        retries=retries if plan is None else replace(retries, under=plan.digest()),
         output=output,
         ledger=ledger,
         earlier=[LedgerRow(row.clip_id, STAGE.name, "ok") for row in rows],
         workers=workers,
     )
+
+
+def _fetch_and_probe(tasks: Sequence[Task], workers: int, *, plan: Plan) -> Iterator[Outcome]:
+    from .fetching import fetch_clips
+
+    own = [task for task in tasks if task.item.fingerprint]
+    yield from STAGE.in_workers(own, workers)
+    others = [task for task in tasks if not task.item.fingerprint]
+    yield from fetch_clips(others, plan, check=partial(STAGE.in_workers, workers=workers))

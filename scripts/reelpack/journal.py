@@ -37,10 +37,12 @@ class Retries:
     Attributes:
         transient: times that failures which may pass (network, rate limits) were to be retried.
         all: times that all failures were to be retried.
+        under: what failures depend on besides; under something else all are tried again.
     """
 
     transient: int = 0
     all: int = 0
+    under: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Retries:
@@ -49,7 +51,8 @@ class Retries:
 
     def mark(self, failure: str) -> str:
         """Return the counters that decide whether a failure of this class still stands."""
-        return f"{self.all}.{self.transient}" if failure in TRANSIENT_CLASSES else f"{self.all}"
+        times = f"{self.all}.{self.transient}" if failure in TRANSIENT_CLASSES else f"{self.all}"
+        return f"{times} {self.under}" if self.under else times
 
 
 @contextmanager

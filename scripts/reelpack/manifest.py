@@ -20,9 +20,9 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 
+from .datasets import LIST_SUFFIXES
 from .errors import UserError
 from .files import clear_leftovers
-from .settings import LIST_SUFFIXES
 from .tables import write_table
 
 VIDEO_SUFFIXES = frozenset(
@@ -61,6 +61,7 @@ CLIP_COLUMNS = pa.schema(
         ("source_id", pa.string()),
         ("url", pa.string()),
         ("record", pa.int64()),
+        ("whole", pa.bool_()),
     ]
 )
 MANIFEST_COLUMNS = pa.schema(
@@ -83,10 +84,17 @@ def is_list(videos: Path) -> bool:
     return videos.suffix.lower() in LIST_SUFFIXES
 
 
-def walk_videos(
+def walk_videos(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield the video files below a folder in sorted order, as `walk_files` does."""
+    for entry in walk_files(folder):
+        if Path(entry.name).suffix.lower() in VIDEO_SUFFIXES:
+            yield entry
+
+
+def walk_files(
     folder: Path, *, above: frozenset[tuple[int, int]] = frozenset()
 ) -> Iterator[os.DirEntry[str]]:
-    """Yield the video files below a folder in sorted order, hidden ones left out.
+    """Yield the files below a folder in sorted order, hidden ones left out.
 
     Links are followed, but not back to a folder that they lie in.
 
@@ -103,8 +111,8 @@ def walk_videos(
             if entry.name.startswith("."):
                 continue
             if _is_folder(entry):
-                yield from walk_videos(Path(entry.path), above=above | {here})
-            elif Path(entry.name).suffix.lower() in VIDEO_SUFFIXES:
+                yield from walk_files(Path(entry.path), above=above | {here})
+            else:
                 yield entry
 
 
@@ -113,14 +121,18 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
     return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()  # noqa: PTH112
 
 
-def signature(videos: Path) -> str:
+def signature(videos: Path, *, all_files: bool = False) -> str:
     """Return a digest over name, size and time of own videos, without opening one.
 
     It changes when a video is added, removed, replaced or touched; make_manifest then looks closer.
+
+    Args:
+        videos: folder or list.
+        all_files: of a folder, count files of every kind.
     """
     digest = hashlib.sha256()
     if videos.is_dir():
-        for entry in walk_videos(videos):
+        for entry in walk_files(videos) if all_files else walk_videos(videos):
             digest.update(_stat_line(entry.path))
     elif videos.is_file():
         for name in _listed_names(videos):
@@ -395,8 +407,28 @@ def make_manifest(
         table = table[table["split"] == split].reset_index(drop=True)
         if table.empty:
             raise UserError(f"{videos}: no clip of split {split!r}; splits found: {found}")
-    check_ids(table, videos)
-    table["fingerprint"] = _fingerprints(table["path"].tolist())
+    table["fingerprint"] = fingerprints(table["path"].tolist())
+    return write_manifest(table, where=videos, manifest=manifest, tables=tables)
+
+
+def write_manifest(
+    table: pd.DataFrame, *, where: Path, manifest: Path, tables: Sequence[Path]
+) -> int:
+    """Write a split's clips as its manifest and shard tables.
+
+    Args:
+        table: the clips in list order, with any of `CLIP_COLUMNS` and `captions`.
+        where: what they were read from, for errors.
+        manifest: `manifest.parquet` to write.
+        tables: one shard table per shard to write.
+
+    Returns:
+        The number of clips.
+
+    Raises:
+        UserError: clashing ids, or ids that cannot be names.
+    """
+    check_ids(table, where)
     numbers = np.array(
         [shard_of(video, len(tables)) for video in table["video"].tolist()], dtype=np.int32
     )
@@ -410,8 +442,7 @@ def make_manifest(
         write_table(by_shard.iloc[start:end], CLIP_COLUMNS, target)
     table["shard"] = numbers
     if "captions" not in table.columns:
-        captions = table["caption"] if "caption" in table.columns else full["caption"]
-        table["captions"] = [[] if text is None else [text] for text in _none(captions)]
+        table["captions"] = [[] if text is None else [text] for text in _none(full["caption"])]
     write_table(table.reindex(columns=MANIFEST_COLUMNS.names), MANIFEST_COLUMNS, manifest)
     return len(full)
 
@@ -421,7 +452,8 @@ def _none(texts: pd.Series) -> list[str | None]:
     return texts.astype("object").where(texts.notna(), None).tolist()
 
 
-def _fingerprints(paths: Sequence[str]) -> list[str]:
+def fingerprints(paths: Sequence[str]) -> list[str]:
+    """Return the fingerprint of each file, "" for one that is missing."""
     # Threads, since file systems over a network are slow to answer; in groups, since handing out a
     # task costs more than a file.
     groups = [paths[start : start + _GROUP] for start in range(0, len(paths), _GROUP)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 from collections.abc import Iterator
 from functools import cache
@@ -146,7 +147,9 @@ def _listed(values: list[Any]) -> str:
 
 def _choices(error: Any) -> Iterator[str]:
     for choice in error.validator_value:
-        if "enum" in choice:
+        if "const" in choice:
+            yield json.dumps(choice["const"])
+        elif "enum" in choice:
             yield f"one of: {_listed(choice['enum'])}"
         elif "pattern" in choice:
             yield f"text like {choice['pattern']}"

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from . import recipes as recipe_rules
-from .adapters.cards import check_card
+from .datasets import Dataset, card_dataset, own_dataset
 from .errors import UserError
 from .recipes import Product, products
 from .results import STAGE_VERSIONS, result
@@ -24,30 +23,13 @@ from .weights import WeightsEntry, load_registry
 
 NAME = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*")
 RESERVED = frozenset(
-    {"all", "make_demo", "fetch_weights", "convert_weights", "report", *STAGE_VERSIONS}
+    {
+        *("all", "make_demo", "fetch_weights", "convert_weights", "report", "download"),
+        *STAGE_VERSIONS,
+    }
 )
 ENCODER_VERSIONS = {"dalle": 1, "vqvae": 1}
-LIST_SUFFIXES = {".csv": ",", ".tsv": "\t", ".parquet": None}
 FORMAT_VERSIONS = {"vimpac_lmdb": 1, "lvt_codes": 1}
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """One dataset as configured.
-
-    Attributes:
-        videos: folder or list file, as written in card or config.
-        shards: number of shards of each split that is built.
-        by_split: whether rows are told apart by split (a list's column, a folder's first level).
-    """
-
-    name: str
-    videos: str
-    shards: Mapping[str, int]
-    by_split: bool
-    recipes: tuple[str, ...]
-    made_by: str | None = None
-    card: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Settings:
@@ -99,43 +81,8 @@ class Settings:
         asked = self.config["datasets"][name]
         path = self.base / "datasets" / f"{name}.yaml"
         if path.exists():
-            return self._from_card(name, asked, path)
-        if "videos" not in asked:
-            known = ", ".join(sorted(p.stem for p in (self.base / "datasets").glob("*.yaml")))
-            raise UserError(
-                f"{where}: no card datasets/{name}.yaml, so it needs 'videos', a folder or a list;"
-                f" cards: {known}"
-            )
-        if "splits" in asked:
-            raise UserError(f"{where}.splits: only with a card; name the splits in 'shards'")
-        by_split = isinstance(asked["shards"], dict)
-        shards = asked["shards"] if by_split else {"all": asked["shards"]}
-        return Dataset(name, asked["videos"], shards, by_split, tuple(asked["recipes"]))
-
-    def _from_card(self, name: str, asked: dict[str, Any], path: Path) -> Dataset:
-        if "shards" in self._given["datasets"][name]:
-            raise UserError(
-                f"config: datasets.{name}.shards: only without a card; datasets/{name}.yaml has them"
-            )
-        card = check("dataset", load_yaml(path), where=f"datasets/{name}.yaml")
-        check_card(card, where=f"datasets/{name}.yaml")
-        if "annotations" in card and "videos" not in asked:
-            raise UserError(
-                f"config: datasets.{name}: the workflow cannot fetch it yet; give 'videos', a folder or"
-                " a list of the clips you have, with a column split"
-            )
-        splits = asked.get("splits", card.get("default_splits", list(card["splits"])))
-        for split in splits:
-            if split not in card["splits"]:
-                raise UserError(
-                    f"config: datasets.{name}.splits: no split {split!r};"
-                    f" one of: {', '.join(card['splits'])}"
-                )
-        shards = {split: card["splits"][split]["shards"] for split in splits}
-        videos = asked.get("videos", card["videos"])
-        made_by = card.get("made_by") if "videos" not in asked else None
-        by_split = list(card["splits"]) != ["all"]
-        return Dataset(name, videos, shards, by_split, tuple(asked["recipes"]), made_by, card)
+            return card_dataset(name, asked, path=path, given=self._given["datasets"][name])
+        return own_dataset(name, asked, base=self.base)
 
     def _card(
         self, kind: str, name: str, *, where: str, chain: tuple[str, ...] = ()
@@ -300,54 +247,11 @@ class Settings:
         names = [recipe["encoder"].get("model") for recipe in recipes]
         return sorted({name for name in names if name})
 
-    def is_list(self, dataset: str) -> bool:
-        """Whether a dataset is read from a list file, not from a folder."""
-        return Path(self.datasets[dataset].videos).suffix.lower() in LIST_SUFFIXES
-
-    def check_videos(self, dataset: str) -> None:
-        """See that a dataset's own videos are there.
-
-        Raises:
-            UserError: there is no such folder or list, or a file of another ending.
-        """
-        data = self.datasets[dataset]
-        if data.made_by:
-            return
-        if not Path(data.videos).exists():
-            raise UserError(
-                f"config: datasets.{dataset}.videos: {data.videos}: no such folder or list of videos"
-            )
-        if Path(data.videos).is_file() and not self.is_list(dataset):
-            raise UserError(
-                f"config: datasets.{dataset}.videos: {data.videos}: a list must end in one of:"
-                f" {', '.join(LIST_SUFFIXES)}"
-            )
-
-    @cache  # noqa: B019 - one Settings per process
-    def signature(self, dataset: str) -> str:
-        """Return what stands for the state of a dataset's own videos, "" where nobody looks.
-
-        Raises:
-            UserError: as `check_videos` does.
-        """
-        self.check_videos(dataset)
-        data = self.datasets[dataset]
-        if data.made_by or not self.config["watch_sources"]:
-            return ""
-        from .manifest import signature
-
-        return signature(Path(data.videos))
-
     def manifest_result(self, dataset: str, split: str) -> dict[str, Any]:
         """Result of make_manifest, with the state of own videos in it."""
-        data = self.datasets[dataset]
-        return result(
-            "make_manifest",
-            {
-                "videos": data.videos,
-                "split": split,
-                "by_split": data.by_split,
-                "shards": len(self.shards(dataset, split)),
-                "signature": self.signature(dataset),
-            },
-        )
+        is_watched = bool(self.config["watch_sources"])
+        return self.datasets[dataset].manifest_result(split, is_watched=is_watched)
+
+    def download_options(self) -> dict[str, Any]:
+        """How to download; no part of any result."""
+        return dict(self.config["downloads"])

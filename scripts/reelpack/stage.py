@@ -53,6 +53,8 @@ class Stage:
         preload: modules for the worker processes.
         consume: work left for this process: takes tasks as workers end them, and yields each when it
             is finished.
+        drive: does the work in another way than by one call of `work` per clip; takes the tasks and
+            the number of workers, and yields each task when it is finished or failed.
     """
 
     name: str
@@ -61,6 +63,11 @@ class Stage:
     assemble: Callable[[Path, Sequence[tuple[str, Path]]], None]
     preload: tuple[str, ...] = ()
     consume: Callable[[Iterable[Outcome]], Iterable[Outcome]] | None = None
+    drive: Callable[[Sequence[Task], int], Iterable[Outcome]] | None = None
+
+    def in_workers(self, tasks: Sequence[Task], workers: int) -> Iterable[Outcome]:
+        """Call `work` for every task in worker processes."""
+        return run_clips(self.work, tasks, workers=workers, preload=self.preload)
 
     def run(
         self,
@@ -97,9 +104,8 @@ class Stage:
                 flush=True,
             )
             tasks = [Task(items[key], key, book.path(key), settings) for key in todo]
-            results: Iterable[Outcome] = run_clips(
-                self.work, tasks, workers=workers, preload=self.preload
-            )
+            drive = self.drive or self.in_workers
+            results: Iterable[Outcome] = drive(tasks, workers)
             if self.consume is not None:
                 results = self.consume(results)
             for task, error in counted(results, len(tasks)):

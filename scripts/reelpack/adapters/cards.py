@@ -31,7 +31,7 @@ def check_card(card: Mapping[str, Any], *, where: str) -> None:
         _check_annotations(card["annotations"], where=f"{where}: annotations")
     _check_splits(card, where=where)
     for number, source in enumerate(card.get("sources", [])):
-        _check_source(source, card["splits"], where=f"{where}: sources.{number}")
+        check_source(source, card["splits"], where=f"{where}: sources.{number}")
 
 
 def _check_annotations(annotations: Mapping[str, Any], *, where: str) -> None:
@@ -61,7 +61,12 @@ def _check_splits(card: Mapping[str, Any], *, where: str) -> None:
             raise UserError(f"{where}: splits.{name}.select: only with annotations")
 
 
-def _check_source(source: Mapping[str, Any], splits: Mapping[str, Any], *, where: str) -> None:
+def check_source(source: Mapping[str, Any], splits: Mapping[str, Any], *, where: str) -> None:
+    """Check how a source's keys go together.
+
+    Raises:
+        UserError: one line that names the key, what it may be, and where.
+    """
     kinds = [kind for kind in SOURCE_KINDS if kind in source]
     if len(kinds) != 1:
         found = " and ".join(kinds) or "none"

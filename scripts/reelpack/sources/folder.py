@@ -1,66 +1,56 @@
-"""Find a clip's file in a folder that the user has."""
+"""Find clips' files in a folder that the user has."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
-from ..errors import ClipError
-from ..manifest import VIDEO_SUFFIXES
-from .base import NAME_BYTES, has_control, refused
-
-_ENDINGS = tuple(sorted(VIDEO_SUFFIXES)) + tuple(sorted(s.upper() for s in VIDEO_SUFFIXES))
+from ..manifest import walk_files
 
 
-def find_video(root: Path, name: str, *, follow_links: bool = False) -> Path:
-    """Return the file of a clip.
+class FolderIndex:
+    """The files below a folder, found by name.
+
+    A name is a path below the folder, exact or less its ending. A name with folders is also found
+    by its last part directly in the folder, and one without folders anywhere below it. A name that
+    could mean several files means none: no guess is made. Hidden files are left out, links are
+    followed.
 
     Args:
-        root: the folder; it may itself be reached by a link.
-        name: path below `root`, exact or without its video ending (in lower or upper case).
-        follow_links: go through links below `root` as long as they end inside of it.
+        root: the folder.
 
-    Raises:
-        ClipError: missing (none, or several by that stem) or refused (a name or link that leads out).
+    Attributes:
+        names: all files, as paths below the folder, sorted.
     """
-    _check(name)
-    exact = root / name
-    found = [exact] if _is_file(exact) else _by_stem(exact)
-    if not found:
-        raise ClipError("missing", f"{root}: no file {name!r}, with or without a video ending")
-    if len(found) > 1:
-        names = ", ".join(path.name for path in found)
-        raise ClipError("missing", f"{root}: {name!r} may be any of: {names}")
-    return _inside(root, found[0], follow_links=follow_links)
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.names = [Path(entry.path).relative_to(root).as_posix() for entry in walk_files(root)]
+        self._exact = set(self.names)
+        self._stems: dict[str, list[str]] = defaultdict(list)
+        self._last: dict[str, list[str]] = defaultdict(list)
+        for name in self.names:
+            path = PurePosixPath(name)
+            self._stems[_stem(path)].append(name)
+            for key in {path.name, path.stem}:
+                self._last[key].append(name)
+
+    def find(self, name: str) -> Path | None:
+        """Return the file that a name means, None when there is none or not just one."""
+        path = PurePosixPath(name)
+        for key in (name, path.name):
+            if key in self._exact:
+                return self.root / key
+            found = self._stems.get(key) or self._stems.get(_stem(PurePosixPath(key)))
+            if found:
+                return self._only(found)
+        if "/" in name:
+            return None
+        return self._only(self._last.get(path.name) or self._last.get(path.stem) or [])
+
+    def _only(self, names: list[str]) -> Path | None:
+        return self.root / names[0] if len(names) == 1 else None
 
 
-def _check(name: str) -> None:
-    parts = PurePosixPath(name).parts
-    if has_control(name):
-        raise refused(f"name {name!r:.120} has a control character")
-    if not parts or name.startswith("/") or ".." in parts:
-        raise refused(f"name {name!r:.120} does not lie inside the folder")
-    if any(len(part.encode()) > NAME_BYTES for part in parts):
-        raise refused(f"name {name!r:.60}... is longer than {NAME_BYTES} bytes")
-
-
-def _by_stem(stem: Path) -> list[Path]:
-    paths = [stem.with_name(stem.name + ending) for ending in _ENDINGS]
-    files = [path for path in paths if len(path.name.encode()) <= NAME_BYTES and _is_file(path)]
-    # Where file names have no case, x.mp4 and x.MP4 are one file.
-    return sorted({path.stat().st_ino: path for path in reversed(files)}.values())
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except PermissionError as error:
-        raise ClipError("missing", f"{path}: not readable: {error.strerror}") from error
-
-
-def _inside(root: Path, path: Path, *, follow_links: bool) -> Path:
-    top, real = root.resolve(), path.resolve()
-    if not real.is_relative_to(top):
-        raise refused(f"{path}: a link that leads out of {root}")
-    if not follow_links and real != top / path.relative_to(root):
-        raise refused(f"{path}: reached by a link, which is not followed here")
-    return path
+def _stem(path: PurePosixPath) -> str:
+    return str(path.with_suffix("")) if path.name else ""

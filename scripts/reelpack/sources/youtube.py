@@ -48,6 +48,7 @@ from .base import (
 )
 
 _VIDEO_ID = re.compile(r"[A-Za-z0-9_-]{11}")
+_MP4 = frozenset({"mp4", "m4a"})
 _PROTOCOLS = frozenset({"http", "https", "http_dash_segments", "m3u8_native"})
 
 # Parts of yt-dlp's messages, most telling first. Those that YouTube itself writes reach us through
@@ -140,7 +141,7 @@ def fetch_youtube(
                 return Fetched(destination, size, size, 0, None)
             run = _Run(address, destination, limits)
             settings = ydl_options(options or {})
-            choose = _chooser(wanted_side, audio=audio)
+            choose = _chooser(wanted_side, audio=audio, cuttable=section is not None)
             return run.fetch(settings | {"format": choose} | _section(section))
         finally:
             lock.unlink(missing_ok=True)
@@ -296,16 +297,23 @@ def _weight(stream: Mapping[str, Any]) -> tuple[int, float, str]:
     return int(is_fragmented), float(size or math.inf), str(stream.get("format_id"))
 
 
-def _chooser(wanted_side: int | None, *, audio: bool) -> Callable[[Any], Iterator[dict[str, Any]]]:
-    """Wrap `choose_format` as yt-dlp wants a format selector to be."""
+def _chooser(
+    wanted_side: int | None, *, audio: bool, cuttable: bool
+) -> Callable[[Any], Iterator[dict[str, Any]]]:
+    """Wrap `choose_format` as yt-dlp wants a format selector to be.
+
+    Of a part only mp4 will do: its edit list hides the pictures before the start, which a copy
+    from the keyframe on brings along, where other containers would show them.
+    """
 
     def select(context: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        chosen = choose_format(context["formats"], wanted_side=wanted_side, audio=audio)
+        formats = [each for each in context["formats"] if not cuttable or each.get("ext") in _MP4]
+        chosen = choose_format(formats, wanted_side=wanted_side, audio=audio)
         if len(chosen) == 2:
             video, sound = chosen
             yield {
                 "format_id": f"{video['format_id']}+{sound['format_id']}",
-                "ext": "mkv",
+                "ext": "mp4" if cuttable else "mkv",
                 "protocol": f"{video['protocol']}+{sound['protocol']}",
                 "requested_formats": [dict(video), dict(sound)],
             }

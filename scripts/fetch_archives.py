@@ -1,0 +1,38 @@
+"""Fetch one part of a dataset's archives and unpack the members that are clips."""
+
+import argparse
+import json
+from pathlib import Path
+
+from reelpack import cli
+from reelpack.archives import FAILED, MEMBERS, fetch_archives
+from reelpack.sources.options import limits_of
+
+
+def main() -> None:
+    """Parse the arguments, fetch and unpack."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--params", required=True, metavar="JSON", help="the stage's result string")
+    parser.add_argument("--part", required=True, type=int, help="number of this part, from 0")
+    parser.add_argument("--options", default="{}", metavar="JSON", help="config's downloads")
+    parser.add_argument(
+        "--tables", required=True, type=Path, nargs="+", help="shard tables of the splits served"
+    )
+    parser.add_argument("--folder", required=True, type=Path, help="where archives and members go")
+    parser.add_argument("--index", required=True, type=Path, help="JSON index to write")
+    args = parser.parse_args()
+    params = json.loads(args.params)
+    found = fetch_archives(
+        params["source"],
+        part=(args.part, params["parts"]),
+        tables=args.tables,
+        folder=args.folder,
+        index=args.index,
+        limits=limits_of(json.loads(args.options)),
+        is_last=params["is_last"],
+    )
+    print(f"fetch_archives: {len(found[MEMBERS])} files, {len(found[FAILED])} archives failed")
+
+
+if __name__ == "__main__":
+    cli.run_job(main)

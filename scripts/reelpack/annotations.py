@@ -1,0 +1,167 @@
+"""fetch_annotations: bring the published lists of a dataset.
+
+Flows in: the card's `annotations.files`. Flows out: the files in resources/annotations/{dataset}/ and
+a listing of them, by which make_manifest sees that one changed. Files that a person put there are used
+as they are, and nothing is fetched in their place.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from .errors import ClipError, UserError
+from .files import clear_leftovers, write_bytes
+from .manifest import fingerprint
+from .results import canonical, digest
+from .sources.archive import extract
+from .sources.base import Limits, safe_name
+from .sources.http import fetch_http
+from .sources.session import Session
+
+_HIDDEN = ".fetched"
+
+
+def fetch_annotations(
+    files: Sequence[Mapping[str, Any]],
+    *,
+    folder: Path,
+    listing: Path,
+    limits: Limits,
+    access: str = "",
+) -> list[str]:
+    """Bring a dataset's annotation files and list them.
+
+    Args:
+        files: the card's `annotations.files`.
+        folder: resources/annotations/{dataset}.
+        listing: JSON file to write: file name below the folder to its fingerprint.
+        limits: how long and how often to try.
+        access: what the card says of how to get at the data.
+
+    Returns:
+        The names of the files.
+
+    Raises:
+        UserError: a file that a person has to bring is missing, or one cannot be fetched.
+    """
+    clear_leftovers(listing)
+    folder.mkdir(parents=True, exist_ok=True)
+    session = Session(limits)
+    try:
+        own = _brought(folder)
+        names = [
+            name
+            for file in files
+            for name in _bring(file, folder, own, session=session, access=access)
+        ]
+    finally:
+        session.close()
+    found = {name: fingerprint(str(folder / name)) for name in sorted(set(names))}
+    write_bytes(listing, f"{canonical(found)}\n".encode())
+    return list(found)
+
+
+def _brought(folder: Path) -> set[str]:
+    """Return the files in the folder that no earlier run unpacked there."""
+    paths = (path for path in folder.rglob("*") if path.is_file())
+    names = {path.relative_to(folder).as_posix() for path in paths}
+    notes = [json.loads(note.read_bytes()) for note in (folder / _HIDDEN).glob("*.json")]
+    return {name for name in names if not name.startswith(".")} - {
+        n for note in notes for n in note
+    }
+
+
+def _bring(
+    file: Mapping[str, Any], folder: Path, own: set[str], *, session: Session, access: str
+) -> list[str]:
+    """Return the names of one entry's files once they are there."""
+    if "path" in file:
+        return _listed(file, folder, access)
+    urls = [file["url"]] if isinstance(file["url"], str) else list(file["url"])
+    if "member" not in file:
+        name = _name(urls[0])
+        if name not in own or "sha256" in file:
+            _fetch(urls, folder / name, sha256=file.get("sha256"), session=session)
+        return [name]
+    return _unpacked(file, urls, folder, own, session=session)
+
+
+def _listed(file: Mapping[str, Any], folder: Path, access: str) -> list[str]:
+    names = [file["path"]] if isinstance(file["path"], str) else list(file["path"])
+    found = [name for name in names if (folder / name).is_file()]
+    if found or file.get("optional"):
+        return found[:1]
+    raise UserError(
+        f"{folder}: put {' or '.join(names)} there; it cannot be downloaded"
+        + (f". {access}" if access else "")
+    )
+
+
+def _name(url: str) -> str:
+    try:
+        return safe_name(PurePosixPath(unquote(urlsplit(url).path)).name)
+    except ClipError as error:
+        raise UserError(f"annotations: {url}: {error.message}") from None
+
+
+def _fetch(urls: Sequence[str], target: Path, *, sha256: str | None, session: Session) -> None:
+    try:
+        done = fetch_http(urls, target, sha256=sha256, limits=session.limits, session=session)
+    except ClipError as error:
+        raise UserError(
+            f"{error.message} ({error.failure}); or put the file there by hand: {target}"
+        ) from None
+    print(f"fetch_annotations: {target.name}: {done.bytes} bytes", flush=True)
+
+
+def _unpacked(
+    file: Mapping[str, Any], urls: Sequence[str], folder: Path, own: set[str], *, session: Session
+) -> list[str]:
+    """Return the wanted members of an archive, unpacked; those that lie there by hand come first."""
+    pattern = file["member"]
+    last = PurePosixPath(pattern).name
+    brought = sorted(name for name in own if fnmatch.fnmatch(PurePosixPath(name).name, last))
+    note = folder / _HIDDEN / f"{digest(dict(file))}.json"
+    if note.exists():
+        names: list[str] = json.loads(note.read_bytes())
+        if all((folder / name).is_file() for name in names):
+            return names
+    elif brought:
+        print(f"fetch_annotations: {', '.join(brought[:5])}: already there", flush=True)
+        return brought
+    archive = folder / _HIDDEN / _name(urls[0])
+    archive.parent.mkdir(exist_ok=True)
+    _fetch(urls, archive, sha256=file.get("sha256"), session=session)
+    names = _move_members(archive, folder, pattern=pattern, strip=file.get("strip"))
+    write_bytes(note, canonical(names).encode())
+    archive.unlink()
+    return names
+
+
+def _move_members(archive: Path, folder: Path, *, pattern: str, strip: int | None) -> list[str]:
+    raw = folder / _HIDDEN / "members"
+    try:
+        members = extract(archive, raw, wanted=lambda name: fnmatch.fnmatchcase(name, pattern))
+    except ClipError as error:
+        archive.unlink()
+        raise UserError(f"{archive}: {error.message}") from None
+    if not members:
+        raise UserError(f"{archive}: no member like {pattern!r}")
+    names = {stripped(member.name, strip): member.path for member in members}
+    if len(names) != len(members):
+        raise UserError(f"{archive}: members like {pattern!r} share names; the card needs strip")
+    for name, path in names.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        path.replace(folder / name)
+    return sorted(names)
+
+
+def stripped(name: str, folders: int | None) -> str:
+    """Return a member's name less its first folders, all of them where no number is given."""
+    parts = PurePosixPath(name).parts
+    return "/".join(parts[-1:] if folders is None else parts[min(folders, len(parts) - 1) :])
