@@ -57,6 +57,6 @@ rule download_shard:
         journal="results/{dataset}/{split}/journal/download_shard/{shard}",
     shell:
         "python {params.script:q} --shard {input.shard:q} --params {params.result:q}"
-        " --sources {params.sources:q} --archives {input.archives:q} --options {params.options:q}"
+        " --sources={params.sources:q} --archives {input.archives:q} --options {params.options:q}"
         " --retries {params.retries:q} --journal {params.journal:q} --output {output.probes:q}"
         " --ledger {output.ledger:q} --threads {threads} > {log:q} 2>&1"

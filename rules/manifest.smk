@@ -41,7 +41,7 @@ rule fetch_annotations:
         options=get_download_options,
         folder="resources/annotations/{dataset}",
     shell:
-        "python {params.script:q} --params {params.result:q} --access {params.access:q}"
+        "python {params.script:q} --params {params.result:q} --access={params.access:q}"
         " --options {params.options:q} --folder {params.folder:q} --listing {output.listing:q}"
         " > {log:q} 2>&1"
 

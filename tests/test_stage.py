@@ -85,7 +85,7 @@ def test_workers_do_not_show(job, tmp_path):
 
 def test_a_full_disk_is_no_clips_fault_and_finished_clips_stay(job):
     with pytest.raises(OSError, match="no space left"):
-        job.run(["a", "b", "full", "c"])
+        job.run(["a", "b", "full", "c"], workers=1)
     assert not job.output.exists()
     assert not job.ledger.exists()
     done = calls(job.marks)

@@ -101,10 +101,7 @@ class Project:
     @classmethod
     def make(cls, folder: Path, *, weights: bool = True) -> Project:
         """Write checkout, config and clips into a new folder."""
-        folder.mkdir(parents=True)
-        for name in CHECKOUT:
-            copy(ROOT / name, folder / name)
-        project = cls(folder)
+        project = cls.bare(folder)
         config = {**CONFIG, "datasets": dict(CONFIG["datasets"])}
         if weights:
             config["weights"] = {"dalle_encoder": project.add_weights(seed=1)}
@@ -120,6 +117,14 @@ class Project:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_clip(path, frames=25 + number, width=48, height=64)
         return project
+
+    @classmethod
+    def bare(cls, folder: Path) -> Project:
+        """Write the checkout alone into a new folder."""
+        folder.mkdir(parents=True)
+        for name in CHECKOUT:
+            copy(ROOT / name, folder / name)
+        return cls(folder)
 
     def copy(self, folder: Path) -> Project:
         """Copy everything with times and hard links, as `cp -a` does."""

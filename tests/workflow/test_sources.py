@@ -1,0 +1,293 @@
+"""Datasets of cards, from a web server with nothing here to their packs."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import lmdb
+import pytest
+import yaml
+
+from clips import write_clip
+from reelpack.ledger import read_ledger
+from sources.archives import rar4, rar5
+from sources.server import Site, page, running, serve, status
+from workflow.project import Project
+
+pytestmark = pytest.mark.slow
+
+RECIPE = {
+    "frames": {"fps": 2, "shorter_side": 32},
+    "crop": {"size": 32},
+    "encoder": {"name": "dalle", "weights": "dalle_encoder"},
+    "pack": {"format": "vimpac_lmdb"},
+}
+CLASSES = ("ApplyEyeMakeup", "YoYo")
+# label, id, start, end; the mirror has no third one, and a page in place of the fourth.
+PUSHES = (
+    ("air drumming", "-aBcDeFgHiJ", 3, 13),
+    ("zumba", "k_m-opqrstu", 120, 130),
+    ("zumba", "gone0000000", 0, 10),
+    ("air drumming", "page0000000", 5, 15),
+)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    with running() as site:
+        yield site
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project.bare(tmp_path / "project")
+
+
+def clip_bytes(folder: Path, name: str, *, frames: int = 30) -> bytes:
+    path = write_clip(folder / name, frames=frames)
+    return path.read_bytes()
+
+
+def zipped(members: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def tarred(members: dict[str, bytes]) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return stream.getvalue()
+
+
+def add_card(project: Project, name: str, base: str, **changes: Any) -> None:
+    """Write a card that is another one with other addresses."""
+    card = yaml.safe_load((project.folder / f"datasets/{base}.yaml").read_text())
+    card["videos"] = f"resources/videos/{name}"
+    card |= changes
+    (project.folder / f"datasets/{name}.yaml").write_text(yaml.safe_dump(card))
+
+
+def config(project: Project, dataset: str, **keys: Any) -> dict[str, Any]:
+    return {
+        "datasets": {dataset: {"recipes": ["toy"]}},
+        "recipes": {"toy": RECIPE},
+        "weights": {"dalle_encoder": project.add_weights(seed=1)},
+        "downloads": {"attempts": 1, "backoff_seconds": 0},
+        **keys,
+    }
+
+
+def pack_keys(project: Project, place: str) -> list[str]:
+    (folder,) = (project.folder / f"results/{place}/packs/toy").glob("dalle_*")
+    with lmdb.open(str(folder), readonly=True, lock=False) as env, env.begin() as view:
+        return [key.decode() for key, _ in view.cursor()]
+
+
+def ledger(project: Project, place: str) -> dict[str, str]:
+    paths = (project.folder / f"results/{place}/downloads").glob("*.ledger.parquet")
+    return {row.clip_id: row.failure or "ok" for path in paths for row in read_ledger(path)}
+
+
+def ucf101_like(site: Site, project: Project, tmp_path: Path) -> list[str]:
+    """Serve a rar with a rar for each class, and a zip of split lists with Windows' line ends."""
+    names = [f"v_{kind}_g{g:02d}_c01" for kind in CLASSES for g in (1, 2)]
+    kinds = {name: name.split("_")[1] for name in names}
+    inner = {}
+    for kind in CLASSES:
+        clips = {
+            f"{kind}/{name}.avi": clip_bytes(tmp_path, f"{name}.avi")
+            for name in names
+            if kinds[name] == kind
+        }
+        rar = rar5(tmp_path / f"{kind}.rar", clips)
+        inner[f"UCF-101/{kind}.rar"] = rar.read_bytes()
+    outer = rar4(tmp_path / "UCF101.rar", inner).read_bytes()
+    folder = "ucfTrainTestlist"
+    lists = {f"{folder}/classInd.txt": "1 ApplyEyeMakeup\r\n2 YoYo\r\n"}
+    for number in (1, 2, 3):
+        train = [f"{kinds[n]}/{n}.avi {CLASSES.index(kinds[n]) + 1}" for n in names[number % 2 :]]
+        test = [f"{kinds[n]}/{n}.avi" for n in names[: number % 2]]
+        lists[f"{folder}/trainlist{number:02d}.txt"] = "\r\n".join([*train, ""])
+        lists[f"{folder}/testlist{number:02d}.txt"] = "\r\n".join([*test, names_of(test), ""])
+    lists = {name: text.encode() for name, text in lists.items()}
+    add_card(
+        project,
+        "toy101",
+        "ucf101",
+        annotations={
+            "files": [{"url": site.add("/lists.zip", serve(zipped(lists))), "member": "*.txt"}],
+            "adapter": "ucf101",
+        },
+        sources=[
+            {"folder": "resources/manual/toy101"},
+            {
+                "archive": site.add("/UCF101.rar", serve(outer)),
+                "members": "UCF-101/*.avi",
+                "strip": 1,
+                "nested": True,
+            },
+        ],
+        splits={"train_val": {"shards": 2, "select": ["train_1", "test_1"]}},
+        default_splits=["train_val"],
+    )
+    return [f"{kinds[name]}/{name}" for name in names]
+
+
+def names_of(test: list[str]) -> str:
+    """A test list must not be empty; its first clip stands in it twice."""
+    return test[0] if test else "YoYo/v_YoYo_g01_c01.avi"
+
+
+def test_a_rar_of_rars_becomes_an_lmdb(site: Site, project: Project, tmp_path: Path) -> None:
+    ids = ucf101_like(site, project, tmp_path)
+    project.write_config(config(project, "toy101"))
+    jobs = project.build("toy101")
+    assert jobs["fetch_archives"] == 1
+    assert jobs["download_shard"] == 2
+    assert sorted(pack_keys(project, "toy101/train_val")) == sorted(ids)
+    assert ledger(project, "toy101/train_val") == dict.fromkeys(ids, "ok")
+    videos = project.folder / "resources/videos/toy101"
+    assert {str(p.relative_to(videos)) for p in videos.rglob("*.avi")} == {f"{i}.avi" for i in ids}
+    assert site.count("/UCF101.rar") == 1
+    assert project.nothing_to_do("toy101")
+    # What is here is not fetched again, whatever else is done again.
+    shutil.rmtree(project.folder / "results")
+    project.build("toy101")
+    assert (site.count("/UCF101.rar"), site.count("/lists.zip")) == (1, 1)
+
+
+def test_videos_that_a_user_has_are_used_and_nothing_is_fetched(
+    site: Site, project: Project, tmp_path: Path
+) -> None:
+    ids = ucf101_like(site, project, tmp_path)
+    own = tmp_path / "own videos"
+    for name in ids[1:]:
+        (own / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(tmp_path / f"{Path(name).name}.avi", own / f"{name}.avi")
+    given = config(project, "toy101", max_failed=0.5)
+    given["datasets"]["toy101"]["videos"] = str(own)
+    project.write_config(given)
+    jobs = project.build("toy101")
+    assert "fetch_archives" not in jobs
+    assert site.count("/UCF101.rar") == 0
+    assert ledger(project, "toy101/train_val") == {
+        ids[0]: "missing",
+        **dict.fromkeys(ids[1:], "ok"),
+    }
+    assert sorted(pack_keys(project, "toy101/train_val")) == sorted(ids[1:])
+    # The missing one arrives: the list is read again, and only its shard is done again.
+    name = ids[0]
+    (own / name).parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(tmp_path / f"{Path(name).name}.avi", own / f"{name}.avi")
+    jobs = project.build("toy101")
+    assert (jobs["make_manifest_toy101_train_val"], jobs["download_shard"]) == (1, 1)
+    assert sorted(pack_keys(project, "toy101/train_val")) == sorted(ids)
+
+
+def kinetics600_like(site: Site, project: Project, tmp_path: Path) -> None:
+    """Serve a tar.gz of csv files and a mirror of the cut clips."""
+    lines = ["label,youtube_id,time_start,time_end,split,is_cc"]
+    lines += [f'"{label}",{name},{start},{end},train,0' for label, name, start, end in PUSHES]
+    text = "\n".join([*lines, ""]).encode()
+    names = ("train", "validate", "test")
+    lists = tarred({f"kinetics600/{name}.csv": text for name in names})
+    for _, name, start, end in PUSHES:
+        path = f"/clips/{name}_{start:06d}_{end:06d}.mp4"
+        if not name.startswith(("gone", "page")):
+            site.add(path, serve(clip_bytes(tmp_path, f"{name[1:]}.mp4", frames=20 + start)))
+        elif name.startswith("page"):
+            site.add(path, page())
+    mirror = site.address + "/clips/{source_id}_{start:06d}_{end:06d}.mp4"
+    url = site.add("/kinetics600.tar.gz", serve(lists))
+    card = yaml.safe_load((project.folder / "datasets/kinetics600.yaml").read_text())
+    add_card(
+        project,
+        "toy600",
+        "kinetics600",
+        annotations={**card["annotations"], "files": [{"url": url, "member": "*.csv"}]},
+        sources=[{"http": ["http://127.0.0.1:9/nobody/{source_id}", mirror]}],
+        splits={"train": {"shards": 2}},
+        default_splits=["train"],
+    )
+
+
+def test_a_list_and_a_mirror_become_an_lmdb(site: Site, project: Project, tmp_path: Path) -> None:
+    kinetics600_like(site, project, tmp_path)
+    project.write_config(config(project, "toy600", max_failed=0.5))
+    project.build("toy600")
+    ids = [f"{label}/{name}_{start}_{end - start}" for label, name, start, end in PUSHES]
+    assert sorted(pack_keys(project, "toy600/train")) == sorted(ids[:2])
+    found = ledger(project, "toy600/train")
+    assert found == dict(zip(ids, ["ok", "ok", "gone", "corrupt"], strict=True))
+    for name in ids[:2]:
+        assert (project.folder / f"resources/videos/toy600/{name}.mp4").is_file()
+    # Asked to try again, only what failed is asked for; and what is there now is taken.
+    name, start, end = PUSHES[2][1:]
+    content = clip_bytes(tmp_path, "gone.mp4")
+    site.add(f"/clips/{name}_{start:06d}_{end:06d}.mp4", serve(content))
+    asked = site.count("/clips/-aBcDeFgHiJ_000003_000013.mp4")
+    retry = [str(project.folder / "scripts/retry.py"), "all", "toy600"]
+    assert run_python(project, *retry).returncode == 0
+    project.build("toy600")
+    assert sorted(pack_keys(project, "toy600/train")) == sorted(ids[:3])
+    assert site.count("/clips/-aBcDeFgHiJ_000003_000013.mp4") == asked
+
+
+def run_python(project: Project, *arguments: str) -> Any:
+    import subprocess
+    import sys
+
+    return subprocess.run([sys.executable, *arguments], cwd=project.folder, check=False)
+
+
+def test_a_server_that_is_down_ends_the_run_with_one_line(
+    site: Site, project: Project, tmp_path: Path
+) -> None:
+    ucf101_like(site, project, tmp_path)
+    site.add("/UCF101.rar", status(503))
+    project.write_config(config(project, "toy101"))
+    done = project.snakemake("toy101")
+    assert done.returncode != 0
+    (line,) = set(done.errors())
+    assert "UCF101.rar: answered 503" in line
+    assert not list((project.folder / "resources").glob("videos/**/*.avi"))
+
+
+def test_lists_that_a_person_has_to_bring_are_named(project: Project) -> None:
+    project.write_config(config(project, "sthv2"))
+    done = project.snakemake("--until", "fetch_annotations")
+    assert done.returncode != 0
+    (line,) = set(done.errors())
+    assert (
+        "resources/annotations/sthv2: put labels.json or something-something-v2-labels.json" in line
+    )
+    assert "there; it cannot be downloaded" in line
+    access = yaml.safe_load((project.folder / "datasets/sthv2.yaml").read_text())["access"]
+    assert " ".join(access.split())[:40] in line
+
+
+def test_another_way_of_downloading_runs_nothing_again(
+    site: Site, project: Project, tmp_path: Path
+) -> None:
+    ucf101_like(site, project, tmp_path)
+    project.write_config(config(project, "toy101"))
+    project.build("--until", "download_shard")
+    project.configure("downloads", {"workers": 3, "youtube": {"proxy": "http://localhost:1"}})
+    text = project.snakemake("-n", "download").ok().text
+    assert "Nothing to be done" in text
+    listing = json.loads((project.folder / "resources/annotations/toy101.json").read_text())
+    assert len(listing) == 7
