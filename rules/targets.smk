@@ -1,13 +1,14 @@
 """One target per dataset: `snakemake ucf101` builds all recipes that config.yaml lists for it.
 
-`snakemake download` stops when all videos are here, for machines that alone reach the internet.
+`snakemake download` stops when all videos and weights are here, for machines that alone reach the internet.
 """
 
 
 rule download:
-    """Bring the videos of every dataset in config.yaml."""
+    """Bring the lists, videos and weights of all that config.yaml names; the rest needs no internet."""
     input:
         ledgers=get_downloads(),
+        weights=get_weights(),
 
 
 for dataset in SETTINGS.datasets:

@@ -285,7 +285,7 @@ def test_another_way_of_downloading_runs_nothing_again(
 ) -> None:
     ucf101_like(site, project, tmp_path)
     project.write_config(config(project, "toy101"))
-    project.build("--until", "download_shard")
+    project.build("download")
     project.configure("downloads", {"workers": 3, "youtube": {"proxy": "http://localhost:1"}})
     text = project.snakemake("-n", "download").ok().text
     assert "Nothing to be done" in text
