@@ -125,10 +125,10 @@ def _unpack(
             wanted=lambda name: fnmatch.fnmatchcase(name, pattern),
             nested=source.get("nested", False),
         )
-    except ClipError:
+    except ClipError as error:
         if archive != Path(place):
             archive.unlink()
-        raise
+        raise ClipError(error.failure, f"{place}: {error.message}") from error
     if not found:
         raise ClipError("missing", f"{place}: no member like {pattern!r}")
     members = {

@@ -19,6 +19,8 @@ from .results import result
 from .schema import check, load_yaml
 
 LIST_SUFFIXES = {".csv": ",", ".tsv": "\t", ".parquet": None}
+# Own lists may hold addresses of files, and of pages that yt-dlp knows.
+LIST_SOURCES: list[Mapping[str, Any]] = [{"http": True}, {"youtube": {}}]
 ANNOTATIONS = Path("resources/annotations")
 ARCHIVES = Path("resources/archives")
 # Archives named by a published list are fetched by as many jobs, whatever their number is.
@@ -92,7 +94,9 @@ class Dataset:
 
     @cached_property
     def sources(self) -> list[Mapping[str, Any]]:
-        """Where files come from, in the order of trial; none for own videos that are a list."""
+        """Where files come from, in the order of trial."""
+        if self.is_list and not self.made_by:
+            return list(self.card.get("sources", LIST_SOURCES))
         if not self.is_annotated:
             return []
         if self.is_own:

@@ -213,7 +213,10 @@ def download_shard(
 def _fetch_and_probe(tasks: Sequence[Task], workers: int, *, plan: Plan) -> Iterator[Outcome]:
     from .fetching import fetch_clips
 
-    own = [task for task in tasks if task.item.fingerprint]
+    own: list[Task] = []
+    others: list[Task] = []
+    for task in tasks:
+        is_far = not task.item.fingerprint and plan.serves(task.item)
+        (others if is_far else own).append(task)
     yield from STAGE.in_workers(own, workers)
-    others = [task for task in tasks if not task.item.fingerprint]
     yield from fetch_clips(others, plan, check=partial(STAGE.in_workers, workers=workers))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pandas as pd
 
@@ -69,6 +69,14 @@ class Plan:
         found = [index.digest for _, index in sorted(self.archives.items())]
         return digest(list(self.sources), self.windows, found)
 
+    def serves(self, row: ShardRow) -> bool:
+        """Whether a source could have a clip's file: not one that the user's own list names."""
+        for source in self.sources:
+            by_url = source.get("http") is True or "youtube" in source
+            if not by_url or row.url or row.source_id:
+                return True
+        return False
+
     @property
     def limits(self) -> Limits:
         """How long and how often to try."""
@@ -88,18 +96,20 @@ def fetch_clips(tasks: Sequence[Task], plan: Plan, *, check: Checked) -> Iterato
     """
     errors: dict[str, list[ClipError]] = {task.key: [] for task in tasks}
     # A killed run left files; they are whole, as only whole ones have their names.
-    waiting = [task for task in tasks if Path(task.item.path).is_file()]
-    todo = [task for task in tasks if task not in waiting]
+    here = {task.key for task in tasks if Path(task.item.path).is_file()}
+    waiting = [task for task in tasks if task.key in here]
+    todo = [task for task in tasks if task.key not in here]
     todo += yield from _checked(waiting, check, errors)
     for source in plan.sources:
         answers = dict(_SOURCES[_kind(source)](_files(todo), source, plan))
+        brought: list[Task] = []
+        missing: list[Task] = []
         for task in todo:
             answer = answers.get(Path(task.item.path))
+            (brought if isinstance(answer, Fetched) else missing).append(task)
             if isinstance(answer, ClipError):
                 errors[task.key].append(answer)
-        here = [t for t in todo if isinstance(answers.get(Path(t.item.path)), Fetched)]
-        todo = [task for task in todo if task not in here]
-        todo += yield from _checked(here, check, errors)
+        todo = missing + (yield from _checked(brought, check, errors))
     for task in todo:
         yield task, _joined(errors[task.key], task.item)
 
@@ -161,13 +171,9 @@ def _from_archive(
 def _from_http(files: Sequence[Wanted], source: Mapping[str, Any], plan: Plan) -> Iterator[Answer]:
     """Fetch from the addresses of the annotations, or from those that patterns give."""
     patterns = source["http"]
-    jobs = []
     if patterns is True:
-        for file in files:
-            if file.row.url:
-                jobs.append(Job((file.row.url,), file.path))
-            else:
-                yield file.path, ClipError("missing", f"{file.row.clip_id}: the list has no url")
+        addresses = [(file, file.row.url) for file in files]
+        jobs = [Job((url,), file.path) for file, url in addresses if url and not is_page(url)]
     else:
         patterns = [patterns] if isinstance(patterns, str) else patterns
         columns = [_names(files, pattern, where="http", is_url=True) for pattern in patterns]
@@ -186,6 +192,8 @@ def _from_youtube(
     wanted = source["youtube"]
     breaker = Breaker("youtube", limit=plan.options.get(REFUSALS, 5))
     for file in files:
+        if not file.row.source_id and not is_page(file.row.url or ""):
+            continue
         file.path.parent.mkdir(parents=True, exist_ok=True)
         answer: Fetched | ClipError
         try:
@@ -202,6 +210,12 @@ def _from_youtube(
         except ClipError as error:
             answer = error
         yield file.path, answer
+
+
+def is_page(url: str) -> bool:
+    """Whether an address is that of a page on YouTube, which holds no file."""
+    host = urlsplit(url).hostname or ""
+    return host == "youtu.be" or host == "youtube.com" or host.endswith(".youtube.com")
 
 
 def _section(row: ShardRow, plan: Plan) -> tuple[float, float] | None:

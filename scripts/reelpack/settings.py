@@ -252,6 +252,24 @@ class Settings:
         is_watched = bool(self.config["watch_sources"])
         return self.datasets[dataset].manifest_result(split, is_watched=is_watched)
 
+    def sources(self, dataset: str, split: str) -> list[dict[str, Any]]:
+        """Return where videos that are not here come from, in the order of trial.
+
+        A video's size on YouTube is what the dataset's recipes need, where its source names none.
+        """
+        data = self.datasets[dataset]
+        found = data.fetched_sources(split)
+        for source in found:
+            if "youtube" in source and "wanted_side" not in source["youtube"]:
+                source["youtube"] = {**source["youtube"], "wanted_side": self._wanted_side(data)}
+        return found
+
+    def _wanted_side(self, data: Dataset) -> int | None:
+        """Return the shorter side that serves all recipes, None when one takes full size."""
+        sets = [product for name in data.recipes for product in products(self.recipe(name))]
+        sides = [each.frames.get("shorter_side", each.frames.get("square")) for each in sets]
+        return None if None in sides else max(sides)
+
     def download_options(self) -> dict[str, Any]:
         """How to download; no part of any result."""
         return dict(self.config["downloads"])
