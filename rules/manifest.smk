@@ -73,7 +73,8 @@ for dataset, split in get_splits(SETTINGS.datasets):
             result=get_manifest_result(dataset, split),
             annotations=get_annotations_option(dataset),
             folder=subpath(output.manifest, parent=True),
+            fetched=Path("resources/videos") / dataset,
         shell:
-            "python {params.script:q} --params {params.result:q}"
+            "python {params.script:q} --params {params.result:q} --fetched {params.fetched:q}"
             " --manifest {output.manifest:q} --shards {params.folder:q}/shards"
             " {params.annotations:q} > {log:q} 2>&1"

@@ -16,6 +16,9 @@ def main() -> None:
     parser.add_argument("--manifest", required=True, type=Path, help="manifest.parquet to write")
     parser.add_argument("--shards", required=True, type=Path, help="folder for the shard tables")
     parser.add_argument("--annotations", type=Path, help="folder of the annotation files, if any")
+    parser.add_argument(
+        "--fetched", type=Path, help="folder for videos that addresses are listed of"
+    )
     args = parser.parse_args()
     params = json.loads(args.params)
     tables = [args.shards / f"{number:05d}.parquet" for number in range(params["shards"])]
@@ -30,6 +33,7 @@ def main() -> None:
             by_split=params["by_split"],
             manifest=args.manifest,
             tables=tables,
+            fetched=args.fetched,
         )
     print(f"make_manifest: {clips} clips in {params['shards']} shards")
 

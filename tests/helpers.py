@@ -26,3 +26,10 @@ def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.C
         env={**os.environ, **environment},
         check=False,
     )
+
+
+def write(path: Path, text: str | bytes = b"video") -> Path:
+    """Write a file, and the folders above it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path

@@ -16,7 +16,8 @@ import pandas as pd
 
 from .adapters import read_split
 from .adapters.naming import source_names
-from .manifest import fingerprints, write_manifest
+from .fingerprints import fingerprints
+from .manifest import write_manifest
 from .sources.folder import FolderIndex
 
 WHOLE = "{source_id}"

@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 from .errors import ClipError, UserError
 from .files import clear_leftovers, write_bytes
-from .manifest import fingerprint
+from .fingerprints import fingerprint
 from .results import canonical, digest
 from .sources.archive import extract
 from .sources.base import Limits, safe_name

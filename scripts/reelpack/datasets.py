@@ -18,7 +18,7 @@ from .errors import UserError
 from .results import result
 from .schema import check, load_yaml
 
-LIST_SUFFIXES = {".csv": ",", ".tsv": "\t", ".parquet": None}
+LIST_SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl")
 # Own lists may hold addresses of files, and of pages that yt-dlp knows.
 LIST_SOURCES: list[Mapping[str, Any]] = [{"http": True}, {"youtube": {}}]
 ANNOTATIONS = Path("resources/annotations")
@@ -164,7 +164,7 @@ class Dataset:
     @cached_property
     def _signature(self) -> str:
         """What stands for the state of own videos."""
-        from .manifest import signature
+        from .fingerprints import signature
 
         if not self.is_annotated:
             return signature(Path(self.videos))

@@ -15,7 +15,7 @@ from PIL import Image
 
 from reelpack.demo import write_demo
 from reelpack.errors import ClipError
-from reelpack.manifest import walk_videos
+from reelpack.folders import walk_videos
 from reelpack.video.decode import decode_frames
 from reelpack.video.geometry import Scale
 from reelpack.video.sampling import Sampling

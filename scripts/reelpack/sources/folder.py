@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
-from ..manifest import walk_files
+from ..folders import walk_files
 
 
 class FolderIndex:
