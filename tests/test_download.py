@@ -2,14 +2,20 @@
 
 import os
 
+import pandas as pd
 import pytest
+from PIL import Image
 
+from adapters import records
+from adapters.records import example
 from clips import cut_file, write_audio, write_clip
+from reelpack.adapters.crc32c import crc32c
 from reelpack.download import download_shard, read_probes, read_shard
 from reelpack.files import sha256_file
 from reelpack.journal import Retries
 from reelpack.ledger import read_ledger
-from reelpack.manifest import make_manifest
+from reelpack.manifest import CLIP_COLUMNS, make_manifest
+from reelpack.tables import write_table
 
 pytestmark = pytest.mark.usefixtures("warm_workers")
 
@@ -114,3 +120,22 @@ def test_rows_keep_their_types(folder):
     one, *_, last = read_shard(folder / "shard.parquet")
     assert (one.start_seconds, one.label, one.caption) == (None, None, None)
     assert (last.start_seconds, last.end_seconds) == (0.2, 0.5)
+
+
+def test_pictures_and_records_are_probed_too(tmp_path):
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.jpg")
+    shot = [bytes([number]) * 12288 for number in range(30)]
+    record = example({f"{n}/image_aux1/encoded": [shown] for n, shown in enumerate(shot)})
+    path = tmp_path / "b.tfrecords"
+    path.write_bytes(2 * records.frame(record, crc=crc32c) + records.frame(b"", crc=crc32c))
+    rows = [("a", "a.jpg", None), *((f"b/{n}", "b.tfrecords", n) for n in (1, 2, 3, 4))]
+    table = pd.DataFrame(rows, columns=["clip_id", "video", "record"]).astype({"record": "Int64"})
+    table["path"] = [str(tmp_path / name) for name in table["video"]]
+    table["fingerprint"] = ""
+    write_table(table.reindex(columns=CLIP_COLUMNS.names), CLIP_COLUMNS, tmp_path / "shard.parquet")
+    assert [row.failure for row in run(tmp_path)] == ["", "", "", "corrupt", "missing"]
+    picture, one, two = read_probes(tmp_path / "probes.parquet")
+    assert (picture.codec, picture.width, picture.height) == ("picture", 30, 20)
+    assert (picture.pictures, picture.duration_seconds) == (1, 0)
+    assert (one.codec, one.width, one.height, one.pictures) == ("tfrecord", 64, 64, 30)
+    assert one.sha256 == two.sha256 == sha256_file(path)

@@ -6,9 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from adapters.records import example, frame
 from chain import Chain
 from clips import write_clip
+from reelpack.adapters.crc32c import crc32c
 from reelpack.clips import Clip
+from reelpack.encode import EncodeSettings, pixels
 from reelpack.errors import ClipError
 from reelpack.extract import CropSettings, crop_clip, crop_of, extract_clip, sampling_of, scale_of
 from reelpack.frames import FrameShard, join_clips
@@ -106,3 +109,22 @@ def test_a_stage_repeats_byte_for_byte_and_its_sealed_shard_serves_again(video, 
         path.unlink()
     one.stage("00000", CUT)
     assert shards(one.folder) == first
+
+
+def test_a_record_is_a_clip_staged_and_streamed(tmp_path):
+    path = tmp_path / "a.tfrecords"
+    shots = np.arange(60, dtype=np.uint8).repeat(12288).reshape(2, 30, 64, 64, 3)
+    records = [
+        example({f"{n}/image_aux1/encoded": [shown.tobytes()] for n, shown in enumerate(shot)})
+        for shot in shots
+    ]
+    path.write_bytes(b"".join(frame(record, crc=crc32c) for record in records))
+    clip = Clip("a/2", str(path), "", None, None, record=2)
+    product = Product({"every": True, "scaler": "bicubic"}, None)
+    extract_clip(Task(clip, "k", tmp_path / "f.clip", product))
+    join_clips(tmp_path / "f.tar", [("a/2", tmp_path / "f.clip")])
+    staged = list(FrameShard(tmp_path / "f.tar").frames("a/2"))
+    np.testing.assert_array_equal(np.stack(staged), shots[1])
+    settings = EncodeSettings({}, Path(), (product,), (), "cpu")
+    streamed = [crops[0] for crops in pixels(clip, settings)]
+    np.testing.assert_array_equal(np.stack(streamed), shots[1])

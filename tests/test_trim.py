@@ -1,4 +1,4 @@
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pandas as pd
 import pytest
@@ -23,6 +23,17 @@ def row(clip_id="a", start=None, end=None):
 )
 def test_windows_that_are_kept_as_they_are(start, end):
     assert window(row(start=start, end=end), PROBE) == Clip("a", "/v.mp4", "s" * 64, start, end)
+
+
+def test_a_clip_keeps_the_number_of_its_record():
+    assert window(replace(row(), record=3), PROBE) == Clip(
+        "a", "/v.mp4", "s" * 64, None, None, record=3
+    )
+
+
+def test_a_picture_lasts_no_time_and_is_a_clip():
+    picture = replace(PROBE, codec="picture", pictures=1, duration_seconds=0.0)
+    assert window(row(), picture) == Clip("a", "/v.mp4", "s" * 64, None, None)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ COLUMNS = pa.schema(
         ("sha256", pa.string()),
         ("start_seconds", pa.float64()),
         ("end_seconds", pa.float64()),
+        ("record", pa.int64()),
     ]
 )
 
@@ -34,6 +35,7 @@ class Clip:
         sha256: its checksum, which stands for its content in journal keys.
         start_seconds: first second of the window, None for the start of the file.
         end_seconds: where the window ends, None for the end of the file.
+        record: its number, from 1, in a file that holds many clips.
     """
 
     clip_id: str
@@ -41,10 +43,12 @@ class Clip:
     sha256: str
     start_seconds: float | None
     end_seconds: float | None
+    record: int | None = None
 
     def key(self, result: str) -> str:
         """Return the journal key of this clip under a result string."""
-        return digest(result, self.clip_id, self.sha256, self.start_seconds, self.end_seconds)
+        parts = (self.clip_id, self.sha256, self.start_seconds, self.end_seconds)
+        return digest(result, *parts, *([] if self.record is None else [self.record]))
 
 
 def write_clips(clips: Iterable[Clip], target: Path) -> None:

@@ -24,7 +24,7 @@ from .ledger import LedgerRow
 from .results import canonical, digest
 from .stage import Outcome, Stage, Task
 from .tables import write_table
-from .video.index import index_video
+from .video.stills import index_clip
 
 if TYPE_CHECKING:
     from .fetching import Plan
@@ -111,14 +111,19 @@ def read_shard(path: Path) -> list[ShardRow]:
 
 
 @lru_cache(maxsize=16)
-def _probe(path: str, fingerprint: str) -> Probe:  # noqa: ARG001 - a replaced file is another one
+def _sha256(path: str, fingerprint: str) -> str:  # noqa: ARG001 - a replaced file is another one
+    return sha256_file(Path(path))
+
+
+@lru_cache(maxsize=16)
+def _probe(path: str, fingerprint: str, record: int | None) -> Probe:
     """Probe one video; its clips follow one another, so the last few are kept."""
     file = Path(path)
-    index = index_video(file)
+    index = index_clip(file, record)
     return Probe(
         clip_id="",
         path=path,
-        sha256=sha256_file(file),
+        sha256=_sha256(path, fingerprint),
         bytes=file.stat().st_size,
         codec=index.codec,
         width=index.display_width,
@@ -134,11 +139,11 @@ def probe_clip(task: Task) -> None:
     """Write a clip's probe as JSON.
 
     Raises:
-        ClipError: missing, corrupt or no_video.
+        ClipError: missing, corrupt, no_video or refused.
     """
     row: ShardRow = task.item
     try:
-        probe = _probe(row.path, row.fingerprint)
+        probe = _probe(row.path, row.fingerprint, row.record)
     except PermissionError as error:
         raise ClipError("missing", f"{row.path}: not readable: {error.strerror}") from error
     write_bytes(task.target, canonical({**asdict(probe), "clip_id": row.clip_id}).encode())

@@ -72,6 +72,7 @@ def pixels(clip: Clip, settings: EncodeSettings) -> Iterator[list[Frame]]:
         scales=scales,
         start_seconds=clip.start_seconds,
         end_seconds=clip.end_seconds,
+        record=clip.record,
     )
     decoded = _blaming(frames, "extract_frames")
     for frame in decoded:

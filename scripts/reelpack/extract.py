@@ -63,6 +63,7 @@ def extract_clip(task: Task) -> None:
         scales=[scale_of(product.frames)],
         start_seconds=clip.start_seconds,
         end_seconds=clip.end_seconds,
+        record=clip.record,
     )
     with replace_file(task.target) as temporary, ClipWriter(temporary, clip.clip_id) as writer:
         for frame in frames:

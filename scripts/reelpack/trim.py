@@ -32,7 +32,7 @@ def window(row: ShardRow, probe: Probe) -> Clip:
         raise ClipError(
             "too_short", f"start {start:g} s is behind the end at {probe.duration_seconds:g} s"
         )
-    return Clip(row.clip_id, probe.path, probe.sha256, start, end)
+    return Clip(row.clip_id, probe.path, probe.sha256, start, end, row.record)
 
 
 def trim_shard(

@@ -19,6 +19,7 @@ from reelpack.video.pictures import MismatchError, all_pictures, planned_picture
 from reelpack.video.plan import plan
 from reelpack.video.sampling import Indices, Sampling, sample
 from reelpack.video.source import Packet, clip_errors, open_source
+from reelpack.video.stills import index_stills, is_still, read_stills
 
 # A clip whose packets fit is read once; a larger file is read again instead of being held.
 KEPT_BYTES = 64 << 20
@@ -44,20 +45,27 @@ def decode_frames(
     scales: Sequence[Scale],
     start_seconds: float | None = None,
     end_seconds: float | None = None,
+    record: int | None = None,
     index: VideoIndex | None = None,
     planned: bool = True,
 ) -> Iterator[DecodedFrame]:
     """Decode the pictures that `sampling` chooses, in order; a repeated one shares its arrays.
+
+    A picture file is a clip of one frame; with a `record` (its number from 1) the path is that of a
+    TFRecord file, picture n of which stands at n seconds.
 
     With `planned` the decoder sees only what the chosen pictures need; without it, everything. Both
     give the same frames. A clip that cannot be planned, or whose pictures turn out not to be those
     of its index, is decoded in full, twice: once to see its pictures, once to take them.
 
     Raises:
-        ClipError: "missing", "corrupt", "no_video", "decode" or "too_short"; frames that came
-            before the error belong to no usable clip.
+        ClipError: "missing", "corrupt", "no_video", "decode", "refused" or "too_short"; frames that
+            came before the error belong to no usable clip.
     """
     job = _Job(Path(path), sampling, tuple(scales), start_seconds, end_seconds)
+    if is_still(job.path, record):
+        yield from job.by_reading(record)
+        return
     yielded: list[float] = []
     with contextlib.suppress(MismatchError):
         for frame in job.by_index(index, skip=planned):
@@ -115,6 +123,17 @@ class _Job:
             if number in numbers
         )
         yield from self._converted(index, chosen.tolist(), stamps[chosen].tolist(), pictures)
+
+    def by_reading(self, record: int | None) -> Iterator[DecodedFrame]:
+        """Read pictures that are no video, and take the chosen ones."""
+        stills = read_stills(self.path, record)
+        index = index_stills(self.path, stills)
+        chosen = self._sample(index).tolist()
+        pictures = (
+            (number, av.VideoFrame.from_ndarray(stills[number], format="rgb24"))
+            for number in dict.fromkeys(chosen)
+        )
+        yield from self._converted(index, chosen, index.pts[chosen].tolist(), pictures)
 
     def _sample(self, index: VideoIndex) -> Indices:
         return sample(

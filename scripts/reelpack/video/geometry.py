@@ -124,7 +124,11 @@ def orientation(frame: av.VideoFrame) -> tuple[int, tuple[str, ...]]:
     Both follow from the display matrix that libavcodec attaches to each picture, by the rules of
     the ffmpeg program's automatic rotation (fftools since 6.0), mirrored pictures included.
     """
-    side_data = frame.side_data.get(SideData.DISPLAYMATRIX)  # type: ignore[call-overload]
+    try:
+        side_data = frame.side_data.get(SideData.DISPLAYMATRIX)  # type: ignore[call-overload]
+    except ValueError:
+        # PyAV knows no EXIF data, which cameras put into every picture of their MJPEG videos.
+        return _turned(-frame.rotation % 360)
     if side_data is None:
         return 0, ()
     matrix = struct.unpack("9i", bytes(side_data))
@@ -143,3 +147,8 @@ def orientation(frame: av.VideoFrame) -> tuple[int, tuple[str, ...]]:
     if degrees == 0:
         return 0, ("vflip",) if matrix[4] < 0 else ()
     return 0, (f"rotate={clockwise:f}*PI/180",)
+
+
+def _turned(degrees: int) -> tuple[int, tuple[str, ...]]:
+    filters = {90: ("transpose=clock",), 180: ("hflip", "vflip"), 270: ("transpose=cclock",)}
+    return (degrees, filters[degrees]) if degrees in filters else (0, ())

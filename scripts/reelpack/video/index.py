@@ -51,6 +51,7 @@ class VideoIndex:
         packet_shown: `bool[m]`, False for packets whose picture is hidden.
         stream_count: streams of any kind in the file.
         unplannable: why stamps and packets cannot be matched, None where they can.
+        is_picture: it is one picture that lasts no time.
     """
 
     path: Path
@@ -70,6 +71,7 @@ class VideoIndex:
     stream_count: int
     has_audio: bool
     unplannable: str | None
+    is_picture: bool = False
 
     @property
     def plannable(self) -> bool:

@@ -63,12 +63,16 @@ def sample(
     one, and with `-to END`, whose length counts from the first picture inside the window: when
     START falls between two pictures it may reach one picture further.
 
+    A picture file is chosen once by every rule.
+
     Raises:
         ClipError: "too_short" when nothing is in the window, or fewer than `at_least` are chosen.
         UserError: the window's end is not after its start.
     """
     begin, stop = _window(index, start_seconds, end_seconds)
-    if sampling.fps is not None:
+    if index.is_picture:
+        chosen = np.zeros(1, dtype=np.int64)
+    elif sampling.fps is not None:
         origin = index.origin_pts
         if start_seconds is not None:
             origin = int(index.pts[0]) + _ticks(start_seconds, index.time_base)

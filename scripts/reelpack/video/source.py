@@ -143,6 +143,18 @@ def _is_cut_matroska(path: Path) -> bool:
     return False
 
 
+def check_file(path: Path) -> None:
+    """See that there is a file with something in it; a missing one is for whoever opens it.
+
+    Raises:
+        ClipError: "missing" (a folder) or "corrupt" (empty).
+    """
+    if path.is_dir():
+        raise ClipError("missing", f"{path}: a folder, not a video file")
+    if path.exists() and path.stat().st_size == 0:
+        raise ClipError("corrupt", f"{path}: the file is empty")
+
+
 @contextlib.contextmanager
 def open_source(path: Path | str) -> Iterator[Source]:
     """Open a clip and close it again.
@@ -151,10 +163,7 @@ def open_source(path: Path | str) -> Iterator[Source]:
         ClipError: "missing", "corrupt" or "no_video".
     """
     path = Path(path)
-    if path.is_dir():
-        raise ClipError("missing", f"{path}: a folder, not a video file")
-    if path.exists() and path.stat().st_size == 0:
-        raise ClipError("corrupt", f"{path}: the file is empty")
+    check_file(path)
     with clip_errors(path, "corrupt"):
         container = av.open(f"file:{path}", options=_OPEN_OPTIONS)
     with container:
