@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.records import example, frame
+from adapters import records
 from chain import Chain
 from clips import write_clip
 from reelpack.adapters.crc32c import crc32c
@@ -114,11 +114,13 @@ def test_a_stage_repeats_byte_for_byte_and_its_sealed_shard_serves_again(video, 
 def test_a_record_is_a_clip_staged_and_streamed(tmp_path):
     path = tmp_path / "a.tfrecords"
     shots = np.arange(60, dtype=np.uint8).repeat(12288).reshape(2, 30, 64, 64, 3)
-    records = [
-        example({f"{n}/image_aux1/encoded": [shown.tobytes()] for n, shown in enumerate(shot)})
+    parts = [
+        records.example(
+            {f"{n}/image_aux1/encoded": [shown.tobytes()] for n, shown in enumerate(shot)}
+        )
         for shot in shots
     ]
-    path.write_bytes(b"".join(frame(record, crc=crc32c) for record in records))
+    path.write_bytes(b"".join(records.frame(part, crc=crc32c) for part in parts))
     clip = Clip("a/2", str(path), "", None, None, record=2)
     product = Product({"every": True, "scaler": "bicubic"}, None)
     extract_clip(Task(clip, "k", tmp_path / "f.clip", product))

@@ -17,6 +17,7 @@ import yaml
 
 from clips import write_clip
 from reelpack.ledger import read_ledger
+from reelpack.url_names import video_name
 from sources.archives import rar4, rar5
 from sources.server import Site, page, running, serve, status
 from workflow.project import Project
@@ -291,3 +292,42 @@ def test_another_way_of_downloading_runs_nothing_again(
     assert "Nothing to be done" in text
     listing = json.loads((project.folder / "resources/annotations/toy101.json").read_text())
     assert len(listing) == 7
+
+
+def test_a_list_of_addresses_and_paths_becomes_an_lmdb(
+    site: Site, project: Project, tmp_path: Path
+) -> None:
+    long, short = (site.add(f"/{n}/clip.mp4", serve(clip_bytes(tmp_path, f"{n}.mp4", frames=n)))
+                   for n in (75, 30))  # fmt: skip
+    gone = site.add("/gone.mp4", status(404))
+    own = project.folder / "clips" / "own.mp4"
+    own.parent.mkdir()
+    write_clip(own, frames=30)
+    (project.folder / "clips" / "broken.mp4").write_bytes(b"no video")
+    lines = [
+        {"path": "own.mp4", "label": 3},
+        {"path": "broken.mp4"},
+        {"url": long, "start": 0, "end": 1.5, "clip_id": "first"},
+        {"url": long, "start": 1.5, "end": 3, "clip_id": "second"},
+        {"url": short, "clip_id": "$(touch x)/-rf"},
+        {"url": gone, "clip_id": "gone"},
+    ]
+    listing = project.folder / "clips" / "list.jsonl"
+    listing.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+    given = config(project, "far", max_failed=0.5)
+    given["datasets"]["far"] |= {"videos": "clips/list.jsonl", "shards": 2}
+    project.write_config(given)
+    project.build("far")
+    ids = ["$(touch x)/-rf", "first", "own", "second"]
+    assert sorted(pack_keys(project, "far/all")) == ids
+    assert ledger(project, "far/all") == {
+        **dict.fromkeys(ids, "ok"),
+        "broken": "corrupt",
+        "gone": "gone",
+    }
+    # The windows of a video share one file; a user's own is never touched.
+    assert site.count("/75/clip.mp4") == 1
+    names = sorted(path.name for path in (project.folder / "resources/videos/far").iterdir())
+    assert names == sorted([video_name(long), video_name(short)])
+    assert (own.parent / "broken.mp4").read_bytes() == b"no video"
+    assert project.nothing_to_do("far")
