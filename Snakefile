@@ -42,6 +42,7 @@ include: "rules/train.smk"
 include: "rules/encode.smk"
 include: "rules/pack.smk"
 include: "rules/report.smk"
+include: "rules/audit.smk"
 include: "rules/targets.smk"
 
 

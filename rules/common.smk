@@ -8,6 +8,8 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
+from reelpack.audit.asked import asked_of
+from reelpack.audit.asked import state as audit_state
 from reelpack.cli import use_this_interpreter
 from reelpack.errors import UserError
 from reelpack.recipes import Product, products
@@ -379,3 +381,32 @@ def get_asked():
 def get_report_state(wildcards):
     """Return the state of all that a report reads: with other results it is another report."""
     return state(Path())
+
+
+# ---- audits ------------------------------------------------------------------------------------
+
+
+def get_manifests(dataset):
+    """Return the manifests of all splits of a dataset."""
+    return [
+        f"results/{name}/{split}/manifest.parquet"
+        for name, split in get_splits([dataset])
+    ]
+
+
+def get_audit_asked(dataset):
+    """Return what there should be of a dataset, as JSON."""
+    return asked_of(SETTINGS.datasets[dataset]).to_json()
+
+
+def get_audit_state(dataset):
+    """Return the state of a dataset's downloads and of own videos: with another one it is another audit."""
+
+    def state_of_dataset(wildcards):
+        lists = [
+            get_manifest_result(dataset, split)(wildcards)
+            for _, split in get_splits([dataset])
+        ]
+        return canonical([audit_state(Path("results") / dataset), *lists])
+
+    return state_of_dataset

@@ -72,7 +72,7 @@ class Settings:
 
     def _dataset(self, name: str) -> Dataset:
         where = f"config: datasets.{name}"
-        reserved = name in RESERVED or name.startswith("make_manifest_")
+        reserved = name in RESERVED or name.startswith(("make_manifest_", "audit_"))
         if not NAME.fullmatch(name) or reserved:
             reason = "is a rule's name" if reserved else "is no dataset name"
             raise UserError(

@@ -1,0 +1,32 @@
+"""Audits: what of a dataset is published, listed, obtained, failed and missing, and the state of its files.
+
+Inputs: the manifests alone, so that an audit fetches no video; the state of the downloads is a param.
+Outputs: results/{dataset}/audit.json, audit.txt and audit_files.csv.
+"""
+
+for dataset in SETTINGS.datasets:
+
+    rule:
+        name:
+            f"audit_{dataset}"
+        input:
+            manifests=get_manifests(dataset),
+        output:
+            values=f"results/{dataset}/audit.json",
+            text=f"results/{dataset}/audit.txt",
+            files=f"results/{dataset}/audit_files.csv",
+        log:
+            f"logs/audit/{dataset}.log",
+        benchmark:
+            f"benchmarks/audit/{dataset}.tsv"
+        conda:
+            "../envs/frames.yaml"
+        threads: 4
+        params:
+            script=get_script("audit"),
+            dataset=dataset,
+            asked=get_audit_asked(dataset),
+            state=get_audit_state(dataset),
+        shell:
+            "python {params.script:q} {params.dataset:q} --asked {params.asked:q}"
+            " --threads {threads} 2> {log:q}"
