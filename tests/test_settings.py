@@ -142,6 +142,10 @@ MISTAKES = {
         config({"make_manifest_demo_all": {"recipes": ["a"], "videos": "x"}}),
         "'make_manifest_demo_all' is a rule's name",
     ),
+    "audit as dataset": (
+        config({"audit_demo": {"recipes": ["a"], "videos": "x"}}),
+        "'audit_demo' is a rule's name",
+    ),
     "dataset name": (
         config({"A b": {"recipes": ["a"], "videos": "x"}}),
         "config: datasets.A b: 'A b' is no dataset name; allowed: [a-z0-9]+",
