@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 import tarfile
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -248,10 +253,7 @@ def test_a_list_and_a_mirror_become_an_lmdb(site: Site, project: Project, tmp_pa
     assert site.count("/clips/-aBcDeFgHiJ_000003_000013.mp4") == asked
 
 
-def run_python(project: Project, *arguments: str) -> Any:
-    import subprocess
-    import sys
-
+def run_python(project: Project, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run([sys.executable, *arguments], cwd=project.folder, check=False)
 
 
@@ -331,3 +333,30 @@ def test_a_list_of_addresses_and_paths_becomes_an_lmdb(
     assert names == sorted([video_name(long), video_name(short)])
     assert (own.parent / "broken.mp4").read_bytes() == b"no video"
     assert project.nothing_to_do("far")
+
+
+def test_after_a_kill_only_the_rest_is_fetched(
+    site: Site, project: Project, tmp_path: Path
+) -> None:
+    content = clip_bytes(tmp_path, "clip.mp4")
+    names = [f"v{number:02d}.mp4" for number in range(24)]
+    urls = [site.add(f"/{name}", serve(content, delay_seconds=0.3)) for name in names]
+    (project.folder / "list.csv").write_text("\n".join(["url,label", *(f"{u},1" for u in urls)]))
+    given = config(project, "mine", downloads={"per_host": 2})
+    given["datasets"]["mine"]["videos"] = "list.csv"
+    project.write_config(given)
+    command = [sys.executable, "scripts/run.py", "--cores", "1", "download"]
+    run = subprocess.Popen(command, cwd=project.folder, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while len(site.seen) < 9 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    videos = project.folder / "resources/videos/mine"
+    here = {path.name for path in videos.glob("*.mp4")}
+    assert 3 <= len(here) < len(names)
+    subprocess.run(command, cwd=project.folder, check=True)
+    assert set(ledger(project, "mine/all").values()) == {"ok"}
+    for name in names:
+        # Small files are not resumed: one that was under way begins anew.
+        assert site.count(f"/{name}") == 1 or (name not in here and site.count(f"/{name}") == 2)
