@@ -130,12 +130,17 @@ def test_a_clip_shorter_than_half_a_period_is_too_short() -> None:
         choose(steady(3, 30), 2)
 
 
-@pytest.mark.parametrize(
-    "window", [{"start_seconds": 1.0, "end_seconds": 1.0}, {"start_seconds": -1.0}]
-)
-def test_an_impossible_window_is_the_users_mistake(window: dict[str, float]) -> None:
+def test_an_impossible_window_is_the_users_mistake() -> None:
     with pytest.raises(UserError, match="window"):
-        sample(steady(50, 25), Sampling(every=True), **window)
+        sample(steady(50, 25), Sampling(every=True), start_seconds=1.0, end_seconds=1.0)
+
+
+def test_fps_counts_from_a_start_before_the_first_picture() -> None:
+    # The same pictures as of a window that began 0.03 s before a picture of a longer clip.
+    longer, shorter = steady(100, 25), steady(75, 25)
+    chosen = choose(longer, 3, start_seconds=0.97)
+    assert choose(shorter, 3, start_seconds=-0.03) == [number - 25 for number in chosen]
+    assert choose(shorter, 3, start_seconds=0.0) != [number - 25 for number in chosen]
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,8 @@ def sample(
     """Choose pictures: `int64[k]`, indices into `index.pts`, never falling, perhaps repeating.
 
     A window keeps the pictures with start <= t < end, t in seconds from the first shown picture;
-    both ends are rounded to the nearest tick of the stream's time base, as ffmpeg's `-ss` does.
+    both ends are rounded to the nearest tick of the stream's time base, as ffmpeg's `-ss` does. A
+    start below zero lies before the first picture: `fps` counts from there.
 
     `fps` without a start counts from the start of the file (`index.origin_pts`), as ffmpeg does: a
     video stream that begins after another one repeats its first choice. With a start it counts
@@ -69,17 +70,15 @@ def sample(
         ClipError: "too_short" when nothing is in the window, or fewer than `at_least` are chosen.
         UserError: the window's end is not after its start.
     """
-    begin, stop = _window(index, start_seconds, end_seconds)
+    window = find_window(index, start_seconds, end_seconds)
+    begin, stop = window.begin, window.stop
     if index.is_picture:
         chosen = np.zeros(1, dtype=np.int64)
     elif sampling.fps is not None:
-        origin = index.origin_pts
-        if start_seconds is not None:
-            origin = int(index.pts[0]) + _ticks(start_seconds, index.time_base)
         chosen = begin + _fps_indices(
             index.pts[begin:stop].tolist(),
-            end_pts=_end_of(index, stop),
-            origin_pts=origin,
+            end_pts=window.end_pts,
+            origin_pts=window.origin_pts,
             ticks_to_frames=index.time_base * sampling.fps,
             fill_start=index.stream_count > 1,
         )
@@ -95,19 +94,39 @@ def sample(
     return chosen
 
 
-def _window(
+@dataclass(frozen=True)
+class Window:
+    """The pictures that a window in seconds keeps.
+
+    Args:
+        begin, stop: half-open range of indices into `index.pts`, never empty.
+        origin_pts: the tick that `fps` counts from.
+        end_pts: the tick at which the last picture ends.
+    """
+
+    begin: int
+    stop: int
+    origin_pts: int
+    end_pts: int
+
+
+def find_window(
     index: VideoIndex, start_seconds: float | None, end_seconds: float | None
-) -> tuple[int, int]:
-    """The half-open range of shown pictures inside a window in seconds."""
+) -> Window:
+    """Find what `sample` chooses from, see there.
+
+    Raises:
+        ClipError: "too_short" when nothing is in the window.
+        UserError: the window's end is not after its start.
+    """
     start = 0.0 if start_seconds is None else start_seconds
-    if start < 0:
-        raise UserError(f"window: start_seconds is {start}; it must be 0 or more")
     if end_seconds is not None and end_seconds <= start:
         raise UserError(f"window: end_seconds {end_seconds} must be after start_seconds {start}")
     if not len(index.pts):
         raise ClipError("too_short", "the video stream shows no picture")
     ticks = index.pts - index.pts[0]
-    begin = int(np.searchsorted(ticks, _ticks(start, index.time_base)))
+    first = _ticks(start, index.time_base)
+    begin = int(np.searchsorted(ticks, first))
     stop = len(ticks)
     if end_seconds is not None:
         stop = int(np.searchsorted(ticks, _ticks(end_seconds, index.time_base)))
@@ -117,7 +136,8 @@ def _window(
             f"no picture between {start} s and {'the end' if end_seconds is None else end_seconds};"
             f" the clip shows {len(ticks)} pictures in {index.duration_seconds:.3f} s",
         )
-    return begin, stop
+    origin = index.origin_pts if start_seconds is None else int(index.pts[0]) + first
+    return Window(begin, stop, origin, _end_of(index, stop))
 
 
 def _end_of(index: VideoIndex, stop: int) -> int:
