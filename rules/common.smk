@@ -192,6 +192,25 @@ def get_stage_result(stage):
     return canonical(result(stage, {}))
 
 
+def get_trim_result(wildcards):
+    """Return trim_shard's result string."""
+    return canonical(SETTINGS.datasets[wildcards.dataset].trim_result())
+
+
+def get_trim_threads(wildcards):
+    """Return how many clips are cut at a time; windows alone cost nothing."""
+    return 1 if SETTINGS.datasets[wildcards.dataset].trim == "virtual" else 8
+
+
+def get_trim_folder(name):
+    """Return a param function for one of trim_shard's folders: where files lie is no result."""
+    pattern = {
+        "journal": "results/{dataset}/{split}/journal/trim_shard/{shard}",
+        "clips": "resources/clips/{dataset}",
+    }[name]
+    return lambda wildcards: Unrecorded(pattern.format(**dict(wildcards.items())))
+
+
 def get_retries(wildcards):
     """Return how often failures of this shard were to be retried, as JSON."""
     return read_retries(

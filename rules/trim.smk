@@ -1,12 +1,13 @@
-"""From videos to clips: windows that decoders keep to.
+"""From videos to clips: windows that decoders keep to, or files that are cut out.
 
 Inputs: shard table, probes and ledger of download_shard.
-Outputs: results/{dataset}/{split}/clips/{shard}.parquet and its ledger.
+Outputs: results/{dataset}/{split}/clips/{shard}.parquet and its ledger. Files that are cut lie in
+resources/clips/{dataset}/, outside the workflow's outputs, as downloads do.
 """
 
 
 rule trim_shard:
-    """Turn the videos of one shard into clips; no file is cut."""
+    """Turn the videos of one shard into clips; how is the dataset's key trim."""
     input:
         shard="results/{dataset}/{split}/shards/{shard}.parquet",
         probes="results/{dataset}/{split}/downloads/{shard}.parquet",
@@ -20,12 +21,15 @@ rule trim_shard:
         "benchmarks/trim_shard/{dataset}/{split}/{shard}.tsv"
     conda:
         "../envs/frames.yaml"
-    threads: 1
+    threads: get_trim_threads
     params:
         script=get_script("trim_shard"),
-        result=get_stage_result("trim_shard"),
+        result=get_trim_result,
         retries=get_retries,
+        journal=get_trim_folder("journal"),
+        folder=get_trim_folder("clips"),
     shell:
         "python {params.script:q} --shard {input.shard:q} --probes {input.probes:q}"
-        " --earlier {input.earlier:q} --params {params.result:q} --output {output.clips:q}"
-        " --ledger {output.ledger:q} > {log:q} 2>&1"
+        " --earlier {input.earlier:q} --params {params.result:q} --retries {params.retries:q}"
+        " --journal {params.journal:q} --folder {params.folder:q} --split {wildcards.split:q}"
+        " --output {output.clips:q} --ledger {output.ledger:q} --threads {threads} > {log:q} 2>&1"

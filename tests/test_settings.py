@@ -51,7 +51,7 @@ MISTAKES = {
     "top key": (config(foo=1), "config: unknown key 'foo'; allowed: datasets, downloads"),
     "dataset key": (
         mine(bar=1),
-        "config: datasets.mine: unknown key 'bar'; allowed: recipes, shards, sources, splits, videos",
+        "config: datasets.mine: unknown key 'bar'; allowed: recipes, shards, sources, splits, trim, videos",
     ),
     "weights key": (
         config(weights={"dalle_encoder": {"file": "x"}}),

@@ -22,6 +22,7 @@ COLUMNS = pa.schema(
         ("start_seconds", pa.float64()),
         ("end_seconds", pa.float64()),
         ("record", pa.int64()),
+        ("duration_seconds", pa.float64()),
     ]
 )
 
@@ -33,9 +34,11 @@ class Clip:
     Attributes:
         path: the file on disk.
         sha256: its checksum, which stands for its content in journal keys.
-        start_seconds: first second of the window, None for the start of the file.
+        start_seconds: first second of the window, None for the start of the file. Of a file that was
+            cut it is 0 or less: the window began so long before the file's first picture.
         end_seconds: where the window ends, None for the end of the file.
         record: its number, from 1, in a file that holds many clips.
+        duration_seconds: measured length of a file that was cut, None for others.
     """
 
     clip_id: str
@@ -44,6 +47,7 @@ class Clip:
     start_seconds: float | None
     end_seconds: float | None
     record: int | None = None
+    duration_seconds: float | None = None
 
     def key(self, result: str) -> str:
         """Return the journal key of this clip under a result string."""

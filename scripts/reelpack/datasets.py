@@ -66,6 +66,7 @@ class Dataset:
         shards: number of shards of each split that is built.
         by_split: whether rows are told apart by split (a list's column, a folder's first level).
         is_own: the config names the videos.
+        trim: how clips get at their windows: virtual (no file is cut), exact or keyframe.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Dataset:
     made_by: str | None = None
     card: Mapping[str, Any] = field(default_factory=dict)
     is_own: bool = False
+    trim: str = "virtual"
 
     @property
     def is_list(self) -> bool:
@@ -161,6 +163,11 @@ class Dataset:
             }
         return result("make_manifest", settings)
 
+    def trim_result(self) -> dict[str, Any]:
+        """Result of trim_shard; the usual ways are no part of it."""
+        ways = (("trim", self.trim, "virtual"), ("windows", self.windows, "inside"))
+        return result("trim_shard", {key: way for key, way, usual in ways if way != usual})
+
     @cached_property
     def _signature(self) -> str:
         """What stands for the state of own videos."""
@@ -219,7 +226,8 @@ def own_dataset(name: str, asked: Mapping[str, Any], *, base: Path) -> Dataset:
     by_split = isinstance(asked["shards"], dict)
     shards = asked["shards"] if by_split else {"all": asked["shards"]}
     recipes = tuple(asked["recipes"])
-    return Dataset(name, asked["videos"], shards, by_split, recipes, is_own=True)
+    trim = asked.get("trim", "virtual")
+    return Dataset(name, asked["videos"], shards, by_split, recipes, is_own=True, trim=trim)
 
 
 def card_dataset(
@@ -260,6 +268,7 @@ def card_dataset(
         made_by=None if is_own else card.get("made_by"),
         card=card,
         is_own=is_own,
+        trim=asked.get("trim", card.get("trim", "virtual")),
     )
 
 

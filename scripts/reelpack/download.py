@@ -72,6 +72,7 @@ class Probe:
         height: shown height in pixels, after rotation.
         rotation: degrees clockwise that a player turns the stored picture.
         pictures: shown pictures in the video stream.
+        whole: the file is the longer video, although the dataset's files hold just their clips.
     """
 
     clip_id: str
@@ -85,6 +86,7 @@ class Probe:
     pictures: int
     duration_seconds: float
     has_audio: bool
+    whole: bool = False
 
 
 PROBE_COLUMNS = pa.schema(
@@ -100,6 +102,7 @@ PROBE_COLUMNS = pa.schema(
         ("pictures", pa.int64()),
         ("duration_seconds", pa.float64()),
         ("has_audio", pa.bool_()),
+        ("whole", pa.bool_()),
     ]
 )
 

@@ -19,6 +19,7 @@ FailureClass = Literal[
     "no_video",
     "too_short",
     "too_small",
+    "trim",
     "decode",
     "encode",
     "pack",

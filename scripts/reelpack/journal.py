@@ -156,6 +156,11 @@ class Journal:
         row = LedgerRow(clip_id, stage, "failed", error.failure, error.message, key=key, retry=mark)
         write_bytes(self._failed(key), json.dumps(asdict(row)).encode())
 
+    def forget(self, keys: Iterable[str]) -> None:
+        """Drop finished clips, so that they are done again."""
+        for key in keys:
+            self._file(key).unlink(missing_ok=True)
+
     def open_keys(self, keys: Iterable[str]) -> list[str]:
         """Return the keys that are neither finished nor failed, in their order."""
         return [key for key in keys if not self.done(key) and self.failure(key) is None]

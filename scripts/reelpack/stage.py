@@ -55,6 +55,8 @@ class Stage:
             is finished.
         drive: does the work in another way than by one call of `work` per clip; takes the tasks and
             the number of workers, and yields each task when it is finished or failed.
+        intact: for work that also leaves files elsewhere: whether these are still what a finished
+            clip file says of them. A clip whose are not is done again.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Stage:
     preload: tuple[str, ...] = ()
     consume: Callable[[Iterable[Outcome]], Iterable[Outcome]] | None = None
     drive: Callable[[Sequence[Task], int], Iterable[Outcome]] | None = None
+    intact: Callable[[Path], bool] | None = None
 
     def in_workers(self, tasks: Sequence[Task], workers: int) -> Iterable[Outcome]:
         """Call `work` for every task in worker processes."""
@@ -98,6 +101,9 @@ class Stage:
         with holding(journal):
             clear_leftovers(output, ledger)
             book = Journal(journal, stage=self.name, retries=retries, keys=items, split=self.split)
+            if self.intact is not None:
+                done = [key for key in items if book.done(key)]
+                book.forget(key for key in done if not self.intact(book.path(key)))
             todo = book.open_keys(items)
             print(
                 f"{self.name}: {len(items)} clips, {len(items) - len(todo)} found finished",

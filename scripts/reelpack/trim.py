@@ -1,11 +1,13 @@
 """trim_shard: from videos to clips, by windows that decoders keep to; no file is cut.
 
 Flows in: shard table, probes and ledger of download_shard. Flows out: a clip table and a ledger.
+`trim_files` is the way that cuts files.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from .clips import Clip, write_clips
 from .download import Probe, ShardRow, read_probes, read_shard
@@ -15,15 +17,25 @@ from .ledger import LedgerRow, read_ledger, write_ledger
 from .results import digest
 
 STAGE = "trim_shard"
+Windows = Literal["cut", "inside"]
 
 
-def window(row: ShardRow, probe: Probe) -> Clip:
+def window(row: ShardRow, probe: Probe, *, windows: Windows = "inside") -> Clip:
     """Return the clip that a row means.
+
+    Args:
+        row: the clip's row.
+        probe: its video.
+        windows: what start and end mean. inside: a part of the file. cut: where the clip was in a
+            longer video; they are a part of the file where that is the longer video (`whole` of
+            row or probe), elsewhere all of the file is the clip.
 
     Raises:
         ClipError: too_short, for a window that ends before it starts or starts behind the video's end.
     """
     start, end = row.start_seconds, row.end_seconds
+    if windows == "cut" and not (row.whole or probe.whole):
+        start = end = None
     if start is not None and start < 0:
         raise ClipError("too_short", f"start {start:g} s is negative")
     if end is not None and end <= (start or 0):
@@ -35,8 +47,20 @@ def window(row: ShardRow, probe: Probe) -> Clip:
     return Clip(row.clip_id, probe.path, probe.sha256, start, end, row.record)
 
 
+def clip_key(result: str, row: ShardRow, probe: Probe) -> str:
+    """Return the journal key of a clip: its video's content and its window."""
+    return digest(result, probe.clip_id, probe.sha256, row.start_seconds, row.end_seconds)
+
+
 def trim_shard(
-    shard: Path, *, probes: Path, earlier: Path, result: str, output: Path, ledger: Path
+    shard: Path,
+    *,
+    probes: Path,
+    earlier: Path,
+    result: str,
+    output: Path,
+    ledger: Path,
+    windows: Windows = "inside",
 ) -> list[LedgerRow]:
     """Write the clip table and ledger of a shard.
 
@@ -47,6 +71,7 @@ def trim_shard(
         result: this stage's result string.
         output: clip table to write.
         ledger: ledger to write.
+        windows: see `window`.
     """
     clear_leftovers(output, ledger)
     rows = {row.clip_id: row for row in read_shard(shard)}
@@ -54,9 +79,9 @@ def trim_shard(
     seen = {row.clip_id: row for row in read_ledger(earlier)}
     for probe in read_probes(probes):
         row = rows[probe.clip_id]
-        key = digest(result, probe.clip_id, probe.sha256, row.start_seconds, row.end_seconds)
+        key = clip_key(result, row, probe)
         try:
-            clips.append(window(row, probe))
+            clips.append(window(row, probe, windows=windows))
             seen[row.clip_id] = LedgerRow(row.clip_id, STAGE, "ok", key=key)
         except ClipError as error:
             seen[row.clip_id] = LedgerRow(

@@ -67,6 +67,24 @@ def plan(index: VideoIndex, wanted: npt.NDArray[np.int64], *, skip: bool = True)
     return Plan(tuple(segments))
 
 
+def packet_span(index: VideoIndex, begin: int, stop: int) -> tuple[int, int]:
+    """First and last packet, in decode order, without which shown pictures begin..stop-1 cannot be decoded.
+
+    Args:
+        index: of a clip that is plannable.
+        begin, stop: half-open range of indices into `index.pts`.
+    """
+    stamps = index.pts[begin:stop]
+    order = np.argsort(index.packet_pts, kind="stable")
+    positions = order[np.searchsorted(index.packet_pts, stamps, sorter=order)]
+    usable = _usable_entries(index)
+    starts = (
+        _entry_for(index, usable, position, stamp)
+        for position, stamp in zip(positions.tolist(), stamps.tolist(), strict=True)
+    )
+    return min(starts), int(positions.max())
+
+
 def _usable_entries(index: VideoIndex) -> list[int]:
     """Entries that miss no parameter sets when the packets before them are left out."""
     carries = (index.packet_traits & Traits.PARAMETER_SETS) != 0
