@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -54,7 +55,8 @@ def frames(
         )
         return [frame.pixels[0] for frame in chosen]
     except ClipError as error:
-        assert error.failure == "too_short"
+        if error.failure != "too_short":
+            raise
         return None
 
 
@@ -100,7 +102,7 @@ def test_exact_gives_the_same_frames_but_for_the_encoder(
 ) -> None:
     path = video(folder, name)
     neighbours = frames(path, EVERY, None, None) or []
-    step = min(difference([a], [b]) for a, b in zip(neighbours, neighbours[1:], strict=False))
+    step = min(difference([a], [b]) for a, b in itertools.pairwise(neighbours))
     for window in (w for w in WINDOWS if has_pictures(path, w)):
         _, off = compare(path, tmp_path / "cut.mp4", "exact", window)
         # A neighbour in a picture's place would differ by more.
