@@ -118,6 +118,10 @@ MISTAKES = {
     "empty videos": (mine(videos=""), "config: datasets.mine.videos: '' should be non-empty"),
     "max_failed": (config(max_failed=2), "config: max_failed: 2 is greater than the maximum of 1"),
     "max_failed nan": (config(max_failed=NAN), "config: max_failed: nan is not of type 'number'"),
+    "trim": (
+        mine(trim="exactly"),
+        "datasets.mine.trim: 'exactly' is not allowed; one of: virtual, exact, keyframe",
+    ),
     "frames_mode": (
         config(frames_mode="stage"),
         "config: frames_mode: 'stage' is not allowed; one of: recipe, staged, streamed",
@@ -371,6 +375,21 @@ def test_a_key_changes_just_the_stages_that_depend_on_it(name):
     card = {"x": {"extends": "base", **change}, "base": RECIPE}
     after = stage_results(Settings(recipes(**card) | {"models": models}, ROOT))
     assert {stage for stage in before if before[stage] != after[stage]} == changed
+
+
+def test_the_usual_way_to_trim_is_no_part_of_its_result():
+    def key(given):
+        (data,) = Settings(given, ROOT).datasets.values()
+        return data.trim_result()
+
+    plain = {"stage": "trim_shard", "version": 1}
+    assert key(mine()) == key(mine(trim="virtual")) == plain
+    assert key(mine(trim="exact")) == {**plain, "trim": "exact"}
+    published = {"recipes": ["vimpac_256"]}
+    assert key(config({"youcook2": published})) == plain
+    assert key(config({"kinetics400": published})) == {**plain, "windows": "cut"}
+    own = config({"kinetics400": {**published, "videos": "list.csv"}})
+    assert key(own) == plain
 
 
 def test_frames_mode_changes_no_result():

@@ -129,6 +129,18 @@ def test_retries_do_only_what_failed(job):
     assert calls(job.marks) == {"a": 1, "fail": 2, "fail slow": 3}
 
 
+def test_a_clip_whose_other_files_are_gone_is_done_again(job):
+    def intact(path):
+        return path.read_text() != "b\n"
+
+    stage = Stage("stage", stage_work, split, assemble, intact=intact)
+    job.run(["a", "b", "fail"], stage=stage)
+    before = job.state()
+    job.run(["a", "b", "fail"], stage=stage)
+    assert job.state() == before
+    assert calls(job.marks) == {"a": 1, "b": 2, "fail": 1}
+
+
 def test_an_empty_shard(job):
     assert job.run([]) == []
     assert job.output.read_bytes() == b""

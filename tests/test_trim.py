@@ -57,6 +57,27 @@ def test_a_video_of_unknown_length_may_start_anywhere():
     assert window(row(start=5.0), unknown).start_seconds == 5.0
 
 
+@pytest.mark.parametrize(
+    ("windows", "of_row", "of_probe", "expected"),
+    [
+        ("inside", None, False, (0.5, 1.5)),
+        ("inside", True, True, (0.5, 1.5)),
+        ("cut", None, False, (None, None)),
+        ("cut", False, False, (None, None)),
+        ("cut", True, False, (0.5, 1.5)),
+        ("cut", None, True, (0.5, 1.5)),
+    ],
+)
+def test_what_start_and_end_mean(windows, of_row, of_probe, expected):
+    asked = replace(row(start=0.5, end=1.5), whole=of_row)
+    clip = window(asked, replace(PROBE, whole=of_probe), windows=windows)
+    assert (clip.start_seconds, clip.end_seconds) == expected
+
+
+def test_where_a_clip_was_in_another_video_is_no_window_of_its_own_file():
+    assert window(row(start=70.0, end=80.0), PROBE, windows="cut").start_seconds is None
+
+
 def shard(folder, rows, probes, ledger):
     write_table(pd.DataFrame([asdict(r) for r in rows]), CLIP_COLUMNS, folder / "s")
     frame = pd.DataFrame([asdict(p) for p in probes], columns=PROBE_COLUMNS.names)
