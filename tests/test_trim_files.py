@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from PIL import Image
 
-from clips import write_clip
+from clips import picture, write_clip
 from helpers import ROOT
 from reelpack import trim_files
 from reelpack.clips import read_clips
@@ -191,6 +192,14 @@ def test_windows_of_files_that_are_cut_already_mean_nothing(job, monkeypatch):
     assert [row.failure for row in rows] == ["", "", "", "", "", "missing"]
     assert not job.cuts.exists()
     assert {clip.duration_seconds for clip in job.table().values()} == {None}
+
+
+def test_pictures_are_not_cut(tmp_path):
+    Image.fromarray(picture(0, 64, 48)).save(tmp_path / "a.png")
+    job = Job(tmp_path).write([(str(tmp_path / "a.png"), "a", 0.0, 1.0)])
+    assert [row.failure for row in job.run("exact")] == [""]
+    assert job.table()["a"].path == str(tmp_path / "a.png")
+    assert not job.cuts.exists()
 
 
 # ---- splits that share the folder ----------------------------------------------------------------

@@ -27,6 +27,7 @@ from .results import canonical, digest
 from .sources.base import NAME_BYTES, has_control, refused
 from .stage import Stage, Task
 from .trim import STAGE, Windows, clip_key, window
+from .video.stills import is_still
 
 _SUFFIX = ".mp4"
 # What the system says of names that cannot be, or are those of another clip's folder.
@@ -82,7 +83,7 @@ def clip_path(folder: Path, clip_id: str) -> Path:
 
 
 def cut_one(task: Task) -> None:
-    """Cut a clip and write its row as JSON; a clip without a window is its whole file, as it is.
+    """Cut a clip and write its row as JSON; one without a window, or of pictures, is left as it is.
 
     Raises:
         ClipError: too_short, trim, refused, and what reading and decoding raise.
@@ -90,7 +91,8 @@ def cut_one(task: Task) -> None:
     video: Video = task.item
     settings: CutSettings = task.settings
     clip = window(video.row, video.probe, windows=settings.windows)
-    if (clip.start_seconds, clip.end_seconds) != (None, None):
+    has_window = (clip.start_seconds, clip.end_seconds) != (None, None)
+    if has_window and not is_still(Path(clip.path), clip.record):
         clip = _file(clip, video, settings, key=task.key)
     write_bytes(task.target, canonical(asdict(clip)).encode())
 
@@ -110,7 +112,14 @@ def _file(clip: Clip, video: Video, settings: CutSettings, *, key: str) -> Clip:
             raise
         raise refused(f"clip id {clip.clip_id!r:.120}: {target}: {error.strerror}") from error
     sha256 = sha256_file(target)
-    return Clip(clip.clip_id, str(target), sha256, cut.start_seconds, None, cut.duration_seconds)
+    return Clip(
+        clip.clip_id,
+        str(target),
+        sha256,
+        cut.start_seconds,
+        None,
+        duration_seconds=cut.duration_seconds,
+    )
 
 
 def _found(clip: Clip, target: Path, mark: dict[str, str]) -> CutFile | None:

@@ -1,12 +1,15 @@
 """What pictures become on their way into H.264: size, format, colours, orientation."""
 
+import io
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import pytest
+from PIL import Image
 
-from clips import write_clip
-from reelpack.cut.clip import cut_clip
+from clips import picture, write_clip
+from reelpack.cut.clip import CUTS, cut_clip
 from reelpack.cut.x264 import pixel_format
 from reelpack.video.index import index_video
 
@@ -43,6 +46,28 @@ def test_orientation_is_kept(tmp_path: Path, clockwise: int) -> None:
     path = write_clip(tmp_path / "a.mp4", width=96, clockwise=clockwise)
     source, found = index_video(path), index_video(cut(path))
     assert (found.rotation, found.width, found.height) == (source.rotation, 96, 48)
+
+
+@pytest.mark.parametrize("how", CUTS)
+def test_orientation_by_exif_is_kept(tmp_path: Path, how: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path, target = tmp_path / "a.mkv", tmp_path / "cut.mp4"
+    with av.open(str(path), "w") as output:
+        stream = output.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuvj420p"
+        for number in range(10):
+            buffer = io.BytesIO()
+            Image.fromarray(picture(number, 96, 64)).save(buffer, "JPEG", exif=exif)
+            packet = av.Packet(buffer.getvalue())
+            packet.stream, packet.time_base = stream, Fraction(1, 25)
+            packet.pts = packet.dts = number
+            packet.is_keyframe = True
+            output.mux(packet)
+    assert index_video(path).rotation == 90
+    cut_clip(path, target, how=how, start_seconds=0.2, end_seconds=0.36)  # type: ignore[arg-type]
+    found = index_video(target)
+    assert (found.rotation, len(found.pts)) == (90, 4)
 
 
 @pytest.mark.parametrize(("pixel_format", "color_range"), [("yuv420p", 0), ("yuvj420p", 2)])

@@ -77,7 +77,17 @@ class Encoder:
         shown = self._prepared(first, 0)
         for name in ("color_range", "colorspace", "color_primaries", "color_trc"):
             setattr(context, name, int(getattr(shown, name)))
-        matrix = first.side_data.get(SideData.DISPLAYMATRIX)  # type: ignore[call-overload]
+        self._turn(first)
+
+    def _turn(self, first: av.VideoFrame) -> None:
+        """Keep how players turn the pictures."""
+        try:
+            matrix = first.side_data.get(SideData.DISPLAYMATRIX)  # type: ignore[call-overload]
+        except ValueError:
+            # PyAV knows no EXIF data, which cameras put into every picture of their MJPEG videos.
+            if first.rotation:
+                self.track.set_display_rotation(first.rotation)
+            return
         if matrix is not None:
             self.track.set_display_matrix(struct.unpack("9i", bytes(matrix)))
 
