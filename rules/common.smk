@@ -310,7 +310,7 @@ def get_train_tables(wildcards):
 def get_learned_table(wildcards):
     """Return one table of what a recipe's model learned from; see manifest.smk for why."""
     encoder = SETTINGS.recipe(wildcards.recipe)["encoder"]
-    if "model" not in encoder:
+    if encoder is None or "model" not in encoder:
         return []
     model = SETTINGS.model(encoder["model"])
     first = SETTINGS.model_shards(encoder["model"])[0]
@@ -367,19 +367,42 @@ def get_encode_result(wildcards):
 # ---- packs -------------------------------------------------------------------------------------
 
 
-def get_pack_files(pattern):
-    """Return an input function for a pattern over all shards of a split."""
+def get_pack_patterns(recipe, ending):
+    """Return the paths, still with wildcards, of the shards or ledgers that a pack is made from."""
+    card = SETTINGS.recipe(recipe)
+    if card["encoder"] is None:
+        return [get_pixels(product, ending) for product in products(card)]
+    ending = "safetensors" if ending == "tar" else ending
+    return [f"results/{{dataset}}/{{split}}/encoded/{recipe}/{{shard}}.{ending}"]
 
-    def pack_files(wildcards):
-        shards = SETTINGS.shards(wildcards.dataset, wildcards.split)
-        return expand(pattern, **dict(wildcards.items()), shard=shards)
 
-    return pack_files
+def get_pack_files(wildcards, ending):
+    """Return the shards, or the ledgers, that a pack is made from."""
+    place = dict(wildcards.items())
+    shards = SETTINGS.shards(wildcards.dataset, wildcards.split)
+    patterns = get_pack_patterns(wildcards.recipe, ending)
+    return [
+        path for pattern in patterns for path in expand(pattern, **place, shard=shards)
+    ]
 
 
-def get_encoded_folder(wildcards):
-    """Return the folder of a recipe's codes shards."""
-    return f"results/{wildcards.dataset}/{wildcards.split}/encoded/{wildcards.recipe}"
+def get_pack_shards(wildcards):
+    """Return the shards that a pack is made from."""
+    return get_pack_files(wildcards, "tar")
+
+
+def get_pack_ledgers(wildcards):
+    """Return the ledgers of the shards that a pack is made from."""
+    return get_pack_files(wildcards, "ledger.parquet")
+
+
+def get_pack_folders(wildcards):
+    """Return the folders of the shards that a pack is made from, in the order of its crop sets."""
+    patterns = get_pack_patterns(wildcards.recipe, "tar")
+    return [
+        str(Path(pattern).parent).format(**dict(wildcards.items()))
+        for pattern in patterns
+    ]
 
 
 def get_pack_result(wildcards):

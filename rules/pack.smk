@@ -1,6 +1,7 @@
 """Packs: the file sets that trainers open.
 
-Inputs: all encoded shards of a split, their ledgers, and the manifest for the order.
+Inputs: all encoded shards of a split, or its staged ones where the recipe has no encoder, their
+ledgers, and the manifest for the order.
 Outputs: results/{dataset}/{split}/packs/{recipe}/; the pack itself lies there under its original name,
 published by rename and undeclared.
 """
@@ -11,12 +12,8 @@ rule write_pack:
     input:
         manifest="results/{dataset}/{split}/manifest.parquet",
         learned=get_learned_table,
-        codes=get_pack_files(
-            "results/{dataset}/{split}/encoded/{recipe}/{shard}.safetensors"
-        ),
-        ledgers=get_pack_files(
-            "results/{dataset}/{split}/encoded/{recipe}/{shard}.ledger.parquet"
-        ),
+        shards=get_pack_shards,
+        ledgers=get_pack_ledgers,
     output:
         failures=report(
             "results/{dataset}/{split}/packs/{recipe}/failures.csv",
@@ -44,7 +41,7 @@ rule write_pack:
         script=get_script("write_pack"),
         result=get_pack_result,
         folder=subpath(output.provenance, parent=True),
-        encoded=get_encoded_folder,
+        shards=get_pack_folders,
     shell:
-        "python {params.script:q} --manifest {input.manifest:q} --encoded {params.encoded:q}"
+        "python {params.script:q} --manifest {input.manifest:q} --shards {params.shards:q}"
         " --params {params.result:q} --folder {params.folder:q} > {log:q} 2>&1"

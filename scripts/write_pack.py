@@ -1,4 +1,4 @@
-"""Write a split's pack from its codes shards and put it in place by rename; stop above max_failed."""
+"""Write a split's pack from its shards and put it in place by rename; stop above max_failed."""
 
 import argparse
 import json
@@ -12,12 +12,18 @@ def main() -> None:
     """Parse the arguments and write the pack."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--manifest", required=True, type=Path, help="the split's manifest.parquet")
-    parser.add_argument("--encoded", required=True, type=Path, help="folder of codes shards")
+    parser.add_argument(
+        "--shards",
+        required=True,
+        type=Path,
+        nargs="+",
+        help="folder of codes shards, or a folder of frame shards for each crop set",
+    )
     parser.add_argument("--params", required=True, metavar="JSON", help="the stage's result string")
     parser.add_argument("--folder", required=True, type=Path, help="the pack's folder to write")
     args = parser.parse_args()
     counts = write_pack(
-        args.manifest, args.encoded, params=json.loads(args.params), folder=args.folder
+        args.manifest, args.shards, params=json.loads(args.params), folder=args.folder
     )
     print(f"write_pack: {counts['entries']} of {counts['clips']} clips, {counts['failed']} failed")
 

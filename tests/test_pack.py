@@ -12,10 +12,11 @@ from reelpack.codes import clip_bytes, join_codes
 from reelpack.errors import DamagedError, UserError
 from reelpack.ledger import LedgerRow, write_ledger
 from reelpack.manifest import MANIFEST_COLUMNS
-from reelpack.pack import SplitCodes, read_manifest, variant_of, write_pack
+from reelpack.pack import variant_of, write_pack
 from reelpack.packs import Variant, get_format
 from reelpack.packs.verify import verify_pack
 from reelpack.recipes import Product
+from reelpack.split_shards import SplitCodes, read_manifest
 from reelpack.tables import write_table
 
 CARD = {
@@ -82,7 +83,7 @@ def pack(folder, *, shards=3, max_failed=0.5, name="pack"):
         "max_failed": max_failed,
     }
     return write_pack(
-        folder / "manifest.parquet", folder / "encoded", params=params, folder=folder / name
+        folder / "manifest.parquet", [folder / "encoded"], params=params, folder=folder / name
     )
 
 

@@ -135,7 +135,7 @@ def make_alpha(run: Path) -> None:
     benchmark(run / "benchmarks/make_demo.tsv", "NA", "NA")
     write_pack(
         split / "manifest.parquet",
-        split / "encoded" / "codes",
+        [split / "encoded" / "codes"],
         params=PARAMS,
         folder=split / "packs" / "codes",
     )

@@ -8,11 +8,12 @@ import pytest
 from helpers import ROOT
 from reelpack.encoders import dalle, vqvae
 from reelpack.errors import UserError
+from reelpack.formats import ENCODER_KINDS, FORMAT_RULES
 from reelpack.packs import FORMATS
 from reelpack.recipes import STRIDES, products
 from reelpack.results import canonical
 from reelpack.schema import load_yaml
-from reelpack.settings import ENCODER_VERSIONS, FORMAT_VERSIONS, RESERVED, Settings
+from reelpack.settings import ENCODER_VERSIONS, RESERVED, Settings
 
 RECIPE = {
     "frames": {"fps": 2, "shorter_side": 64},
@@ -277,10 +278,14 @@ def test_rules_names_are_reserved():
 def test_tables_agree_with_the_modules_they_stand_for():
     assert ENCODER_VERSIONS == {"dalle": dalle.RESULT_VERSION, "vqvae": vqvae.RESULT_VERSION}
     assert STRIDES == {"dalle": dalle.STRIDE, "vqvae": vqvae.STRIDE}
-    assert {name: pack.version for name, pack in FORMATS.items()} == FORMAT_VERSIONS
+    versions = {name: rules.version for name, rules in FORMAT_RULES.items()}
+    assert {name: pack.version for name, pack in FORMATS.items()} == versions
+    assert set(ENCODER_KINDS) == set(ENCODER_VERSIONS)
     schema = load_yaml(ROOT / "rules" / "schemas" / "recipe.schema.yaml")["properties"]
     assert set(schema["encoder"]["properties"]["name"]["enum"]) == set(ENCODER_VERSIONS)
     assert set(schema["pack"]["properties"]["format"]["enum"]) == set(FORMATS)
+    keys = frozenset().union(*(rules.keys for rules in FORMAT_RULES.values()))
+    assert set(schema["pack"]["properties"]) == keys | {"format"}
 
 
 def test_extends_changes_only_what_it_names():

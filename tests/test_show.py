@@ -44,7 +44,7 @@ def results(tmp_path_factory):
         "shards": 1,
         "max_failed": 0.5,
     }
-    write_pack(chain.manifest, encoded, params=params, folder=split / "packs" / "x")
+    write_pack(chain.manifest, [encoded], params=params, folder=split / "packs" / "x")
     return root
 
 

@@ -22,9 +22,9 @@ from .codes import clip_bytes, join_codes, split_codes
 from .errors import ClipError
 from .extract import crop_of, open_shard, sampling_of, scale_of
 from .files import replace_file, sha256_file, write_bytes
-from .frames import Frame
 from .journal import Retries
 from .ledger import LedgerRow, merge_ledgers, read_ledger
+from .pictures import Frame
 from .recipes import Product
 from .results import canonical
 from .stage import Outcome, Stage, Task

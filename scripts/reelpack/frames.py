@@ -15,25 +15,15 @@ import tarfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+from typing import BinaryIO
 
 from .files import reading
 from .ledger import LedgerRow
+from .pictures import Frame, decode_picture, encode_picture
 
-Frame = NDArray[np.uint8]
 INDEX = "index.json"
-_END = bytes(2 * tarfile.BLOCKSIZE)
+END = bytes(2 * tarfile.BLOCKSIZE)
 _BLOCK = 1 << 20
-
-
-def png(frame: Frame) -> bytes:
-    """Encode uint8[H,W,3] as PNG, fast rather than small."""
-    stream = io.BytesIO()
-    Image.fromarray(frame).save(stream, "PNG", compress_level=1)
-    return stream.getvalue()
 
 
 class ClipWriter:
@@ -50,7 +40,7 @@ class ClipWriter:
 
     def add(self, frame: Frame, *, pts_seconds: float) -> None:
         """Add the next frame, uint8[H,W,3]."""
-        self._member(f"{len(self.pts_seconds):06d}.png", png(frame))
+        self._member(f"{len(self.pts_seconds):06d}.png", encode_picture(frame, image="png"))
         self.pts_seconds.append(pts_seconds)
 
     def _member(self, name: str, data: bytes) -> None:
@@ -80,7 +70,18 @@ def join_clips(target: Path, clips: Sequence[tuple[str, Path]]) -> None:
             with path.open("rb") as stream:
                 while block := stream.read(_BLOCK):
                     shard.write(block)
-        shard.write(_END)
+        shard.write(END)
+
+
+def check_end(path: Path, stream: BinaryIO) -> None:
+    """See that a shard has its end: one that was cut between two members reads well to the cut.
+
+    Raises:
+        EOFError: it has not.
+    """
+    stream.seek(-min(len(END), path.stat().st_size), os.SEEK_END)
+    if stream.read() != END:
+        raise EOFError("it lacks its end")
 
 
 class FrameShard:
@@ -97,7 +98,7 @@ class FrameShard:
         self._bounds: dict[str, tuple[int, int]] = {}
         self._stream = path.open("rb")
         with reading(path), tarfile.open(path, "r:") as tar:
-            self._check_end()
+            check_end(path, self._stream)
             for member in tar:
                 clip_id, name = member.name.rsplit("/", 1)
                 place = (member.offset_data, member.size)
@@ -109,12 +110,6 @@ class FrameShard:
                 else:
                     self._frames.setdefault(clip_id, []).append(place)
         self.clip_ids = list(self._index)
-
-    def _check_end(self) -> None:
-        # A tar that was cut between two members reads well to the cut.
-        self._stream.seek(-min(len(_END), self.path.stat().st_size), os.SEEK_END)
-        if self._stream.read() != _END:
-            raise EOFError("it lacks its end")
 
     def _read(self, place: tuple[int, int]) -> bytes:
         self._stream.seek(place[0])
@@ -131,7 +126,7 @@ class FrameShard:
         """Return one frame, uint8[H,W,3]."""
         with reading(self.path):
             data = self._read(self._frames[clip_id][number])
-            return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+            return decode_picture(data)
 
     def frames(self, clip_id: str) -> Iterator[Frame]:
         """Yield a clip's frames in order, uint8[H,W,3]."""

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from .errors import UserError
+from .formats import check_format
 
 STRIDES = {"dalle": 8, "vqvae": 4}
 ALTERNATIVES = {
@@ -157,14 +158,19 @@ def check_recipe(recipe: Mapping[str, Any], *, where: str) -> None:
         UserError: one line that names the key, what it may be, and where.
     """
     check_frames(recipe, where=where)
-    encoder, pack = recipe["encoder"], recipe["pack"]["format"]
+    sets = products(recipe)
+    if len({product.name for product in sets}) != len(sets):
+        raise UserError(f"{where}: two of the crop sets are the same")
+    if recipe["encoder"] is not None:
+        _check_encoder(recipe["encoder"], sets, where=where)
+    check_format(recipe, crop_sets=len(sets), where=where)
+
+
+def _check_encoder(encoder: Mapping[str, Any], sets: list[Product], *, where: str) -> None:
     name = encoder["name"]
     needed, foreign = ("weights", "model") if name == "dalle" else ("model", "weights")
     if needed not in encoder or foreign in encoder:
         raise UserError(f"{where}: encoder: {name} needs the key {needed} and takes no {foreign}")
-    sets = products(recipe)
-    if len({product.name for product in sets}) != len(sets):
-        raise UserError(f"{where}: two of the crop sets are the same")
     for product in sets:
         if product.side is None:
             raise UserError(
@@ -175,11 +181,6 @@ def check_recipe(recipe: Mapping[str, Any], *, where: str) -> None:
                 f"{where}: encoder: {name} needs sides that are multiples of {STRIDES[name]};"
                 f" got {product.side}"
             )
-    foreign_keys = sorted(set(recipe["pack"]) - {"format"})
-    if pack != "lvt_codes" and foreign_keys:
-        raise UserError(f"{where}: pack.{foreign_keys[0]}: only for lvt_codes; got {pack}")
-    if pack == "lvt_codes" and len(sets) > 1:
-        raise UserError(f"{where}: pack: lvt_codes holds one crop set; got {len(sets)}")
 
 
 def product_of(result: Mapping[str, Any]) -> Product:

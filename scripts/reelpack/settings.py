@@ -16,6 +16,7 @@ from typing import Any
 from . import recipes as recipe_rules
 from .datasets import Dataset, card_dataset, own_dataset
 from .errors import UserError
+from .formats import FORMAT_RULES
 from .recipes import Product, products
 from .results import STAGE_VERSIONS, result
 from .schema import check, load_yaml
@@ -29,7 +30,6 @@ RESERVED = frozenset(
     }
 )
 ENCODER_VERSIONS = {"dalle": 1, "vqvae": 1}
-FORMAT_VERSIONS = {"vimpac_lmdb": 1, "lvt_codes": 1}
 
 
 class Settings:
@@ -121,9 +121,12 @@ class Settings:
             where = f"recipe {name}"
             recipe = recipe_rules.one_spelling(check("recipe", card, where=where))
             recipe_rules.check_recipe(recipe, where=where)
-            self._check_encoder(recipe, where)
-            if self.config["frames_mode"] != "recipe":
-                recipe["mode"] = self.config["frames_mode"]
+            if recipe["encoder"] is None:
+                recipe["mode"] = "staged"
+            else:
+                self._check_encoder(recipe, where)
+                if self.config["frames_mode"] != "recipe":
+                    recipe["mode"] = self.config["frames_mode"]
             self._cards["recipe", name] = recipe
         return self._cards["recipe", name]
 
@@ -188,6 +191,10 @@ class Settings:
         """Result of crop_frames; it holds that of the frames it cuts."""
         return result("crop_frames", {"crop": product.crop, "frames": self.frames_result(product)})
 
+    def _pixels_result(self, product: Product) -> dict[str, Any]:
+        """Result of the stage that staged pixels come from."""
+        return self.frames_result(product) if product.crop is None else self.crop_result(product)
+
     def model_result(self, name: str) -> dict[str, Any]:
         """Result of train_vqvae."""
         model = self.model(name)
@@ -226,6 +233,11 @@ class Settings:
         """Result of write_pack."""
         recipe = self.recipe(name)
         card = {key: value for key, value in recipe.items() if key not in ("description", "mode")}
+        made_from: dict[str, Any] = (
+            {"pixels": [self._pixels_result(product) for product in products(recipe)]}
+            if recipe["encoder"] is None
+            else {"encoded": self.encode_result(name)}
+        )
         return result(
             "write_pack",
             {
@@ -233,8 +245,8 @@ class Settings:
                 "split": split,
                 "recipe": name,
                 "card": card,
-                "format_version": FORMAT_VERSIONS[recipe["pack"]["format"]],
-                "encoded": self.encode_result(name),
+                "format_version": FORMAT_RULES[recipe["pack"]["format"]].version,
+                **made_from,
                 "shards": len(self.shards(dataset, split)),
                 "max_failed": self.max_failed,
             },
@@ -244,7 +256,7 @@ class Settings:
     def models(self) -> list[str]:
         """Names of the models that the configured recipes encode with."""
         recipes = [self.recipe(name) for data in self.datasets.values() for name in data.recipes]
-        names = [recipe["encoder"].get("model") for recipe in recipes]
+        names = [(recipe["encoder"] or {}).get("model") for recipe in recipes]
         return sorted({name for name in names if name})
 
     def manifest_result(self, dataset: str, split: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import csv
 import itertools
 import json
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,8 @@ from .contact_sheet import contact_sheet, token_image
 from .encode import EncodeSettings, pixels
 from .errors import ClipError
 from .files import sha256_file
-from .frames import Frame
-from .packs import PackEntry, get_format
+from .packs import PackEntry, Pictures, get_format
+from .pictures import Frame, decode_picture
 from .recipes import products
 
 SHOWN_CLIPS = 6
@@ -78,7 +78,8 @@ class Sample:
         variant: the crop set that its tokens belong to.
         frames: its first frames as the encoder saw them, uint8[H, W, 3]; empty when the video is
             not there any more.
-        decoded: what the tokens in the pack keep of them, one picture per frame.
+        decoded: what the pack keeps of them, one picture per frame: its pictures, or what its tokens
+            stand for.
         made_by_model: whether `decoded` are a model's reconstructions, else false colours.
         note: why there are no frames, "" when there are.
     """
@@ -98,10 +99,10 @@ def find_packs(results: Path) -> Iterator[PackView]:
 
 
 def samples(view: PackView, models: Path) -> Iterator[Sample]:
-    """Yield a few clips of a pack with what its tokens keep of them.
+    """Yield a few clips of a pack with what it keeps of them.
 
-    With the very VQ-VAE that gave the tokens that is its reconstruction from them; else a picture of
-    the tokens in false colours; nothing for packs of other things than tokens.
+    The pictures of a pack of frames; of tokens, with the very VQ-VAE that gave them, its
+    reconstruction, else a picture of the tokens in false colours; nothing for features.
 
     Args:
         view: the pack.
@@ -121,23 +122,31 @@ def samples(view: PackView, models: Path) -> Iterator[Sample]:
                 note = "no clip table names it any more"
         except ClipError as error:
             note = str(error)
-        tokens = entry.array[:SHOWN_FRAMES]
-        decoded = decode(tokens) if tokens.dtype.kind in "iu" and tokens.ndim in (3, 4) else []
+        decoded = _decoded(entry, decode)
         yield Sample(entry.clip_id, entry.variant, frames, decoded, weights is not None, note)
 
 
+def _decoded(entry: PackEntry, decode: Callable[[Any], list[Frame]]) -> list[Frame]:
+    if isinstance(entry.array, Pictures):
+        count = min(SHOWN_FRAMES, len(entry.array))
+        return [decode_picture(entry.array[number]) for number in range(count)]
+    tokens = entry.array[:SHOWN_FRAMES]
+    return decode(tokens) if tokens.dtype.kind in "iu" and tokens.ndim in (3, 4) else []
+
+
 def sheet(view: PackView, models: Path) -> Image.Image:
-    """Draw a few clips of a pack: the frames, and below them what the tokens keep of these.
+    """Draw a few clips of a pack: the frames, and below them what the pack keeps of these.
 
     Args:
         view: the pack.
         models: `resources/models`.
     """
     rows: list[tuple[str, list[Frame]]] = []
+    kept = "from its tokens" if view.recipe.get("encoder") else "in the pack"
     for sample in samples(view, models):
         note = f" - {sample.note}" if sample.note else ""
         rows.append((f"{sample.clip_id} - {sample.variant}{note}", sample.frames))
-        rows.append(("from its tokens", sample.decoded))
+        rows.append((kept, sample.decoded))
     return contact_sheet(rows, columns=SHOWN_FRAMES, thumb_height=64)
 
 
@@ -163,7 +172,7 @@ def _find_clips(split: Path, wanted: Collection[str]) -> dict[str, Clip]:
 
 def _weights(view: PackView, models: Path) -> Path | None:
     """Find the model that a pack was made with; one trained again since would decode nonsense."""
-    model = view.recipe.get("encoder", {}).get("model")
+    model = (view.recipe.get("encoder") or {}).get("model")
     if model is None:
         return None
     wanted = {made.get("weights_sha256") for made in view.provenance["made_with"]}
@@ -173,7 +182,7 @@ def _weights(view: PackView, models: Path) -> Path | None:
 
 def _frames(clip: Clip, view: PackView, variant: str) -> list[Frame]:
     chosen = [p for p in products(view.recipe) if p.name.replace("/", "_") == variant]
-    settings = EncodeSettings(view.recipe.get("encoder", {}), Path(), tuple(chosen), (), "cpu")
+    settings = EncodeSettings({}, Path(), tuple(chosen), (), "cpu")
     return [crops[0] for crops in itertools.islice(pixels(clip, settings), SHOWN_FRAMES)]
 
 

@@ -15,6 +15,7 @@ from reelpack.packs.base import (
 from reelpack.packs.lvt_codes import LvtCodes
 from reelpack.packs.publish import publish
 from reelpack.packs.vimpac_lmdb import VimpacLmdb
+from reelpack.pictures import FrameSequence, Pictures
 
 FORMATS: dict[str, PackFormat] = {
     pack_format.name: pack_format for pack_format in (VimpacLmdb(), LvtCodes())
@@ -23,10 +24,12 @@ FORMATS: dict[str, PackFormat] = {
 __all__ = [
     "FORMATS",
     "Entry",
+    "FrameSequence",
     "PackContext",
     "PackDamage",
     "PackEntry",
     "PackFormat",
+    "Pictures",
     "StoredEntry",
     "Variant",
     "get_format",

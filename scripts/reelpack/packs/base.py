@@ -2,7 +2,7 @@
 
 In: one `Entry` per finished clip, in list order. Out: a folder of files that a published trainer
 opens, and the way back, `read`, by which a pack is verified. A format lives in one module, writer
-and reader together.
+and reader together; what planning must know of it stands in `reelpack.formats`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelpack.errors import UserError
+from reelpack.pictures import FrameSequence, Pictures
+from reelpack.results import canonical
 
 Array = NDArray[Any]
 
@@ -68,7 +70,7 @@ class PackContext:
     @property
     def encoder(self) -> str:
         """The encoder's name, or an empty string for recipes without one."""
-        encoder = self.settings.get("encoder", "")
+        encoder = self.settings.get("encoder") or ""
         return str(encoder.get("name", "") if isinstance(encoder, Mapping) else encoder)
 
 
@@ -81,7 +83,8 @@ class Entry:
         order: position in the split's list, from 0.
         label: class number, or None.
         caption: a text, or None.
-        arrays: variant name to array, first axis time.
+        arrays: variant name to array (tokens or features, first axis time), or to the clip's frames
+            in recipes without an encoder.
         label_name: the class's name as published, or None.
         captions: all texts; the first of them is `caption`.
         video: the clip's video as its list names it, or "".
@@ -91,7 +94,7 @@ class Entry:
     order: int
     label: int | None
     caption: str | None
-    arrays: Mapping[str, Array]
+    arrays: Mapping[str, Array | FrameSequence]
     label_name: str | None = None
     captions: tuple[str, ...] = ()
     video: str = ""
@@ -104,26 +107,34 @@ class StoredEntry:
     Attributes:
         clip_id: as in the entry.
         label: as the format keeps it (VIMPAC writes -1 for none), or None where it keeps none.
-        arrays: variant name to array, in the stored dtype and shape.
+        arrays: variant name to array, in the stored dtype and shape, or to picture files. A writer
+            goes through the pictures in order, once, before it asks for the next entry.
+        notes: what else the format keeps of the clip (JSON values), such as captions and time stamps.
     """
 
     clip_id: str
     label: int | None
-    arrays: Mapping[str, Array]
+    arrays: Mapping[str, Array | Pictures]
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class PackEntry:
-    """One array read back from a pack."""
+    """One array, or the pictures, of one clip read back from a pack; `notes` as in `StoredEntry`."""
 
     variant: str
     clip_id: str
     label: int | None
-    array: Array
+    array: Array | Pictures
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
     def sha256(self) -> str:
-        """Return the digest that `entries.parquet` holds for it."""
-        return array_sha256(self.array, label=self.label)
+        """Return the digest that `entries.parquet` holds for it.
+
+        Raises:
+            OSError, ValueError, EOFError: pictures that are read only now cannot be read.
+        """
+        return value_sha256(self.array, label=self.label, notes=self.notes)
 
 
 @dataclass(frozen=True)
@@ -198,10 +209,56 @@ class PackFormat(ABC):
         return {}
 
 
-def array_sha256(array: Array, *, label: int | None) -> str:
-    """Return the SHA-256, in hexadecimal, over dtype, shape, label and bytes in C order."""
-    head = f"{array.dtype.str} {list(array.shape)} {label}\n".encode()
-    return hashlib.sha256(head + np.ascontiguousarray(array).tobytes()).hexdigest()
+def value_sha256(
+    value: Array | Pictures, *, label: int | None, notes: Mapping[str, Any] | None = None
+) -> str:
+    """Return the SHA-256, in hexadecimal, over kind, shape, label, notes and bytes in C order."""
+    about = canonical(notes) + "\n" if notes else ""
+    if isinstance(value, Pictures):
+        head = f"pictures {len(value)} {label}\n{about}{value.sha256()}"
+        return hashlib.sha256(head.encode()).hexdigest()
+    head = f"{value.dtype.str} {list(value.shape)} {label}\n{about}"
+    return hashlib.sha256(head.encode() + np.ascontiguousarray(value).tobytes()).hexdigest()
+
+
+def only_arrays(values: Mapping[str, Array | FrameSequence], *, what: str) -> dict[str, Array]:
+    """Return an entry's arrays for a format that takes no frames.
+
+    Raises:
+        UserError: they are frames.
+    """
+    arrays = {name: value for name, value in values.items() if isinstance(value, np.ndarray)}
+    if len(arrays) != len(values):
+        raise UserError(f"{what} takes arrays, not frames; give the recipe an encoder")
+    return arrays
+
+
+def only_frames(
+    values: Mapping[str, Array | FrameSequence], *, what: str
+) -> dict[str, FrameSequence]:
+    """Return an entry's frames for a format that takes nothing else.
+
+    Raises:
+        UserError: they are arrays.
+    """
+    frames = {name: value for name, value in values.items() if isinstance(value, FrameSequence)}
+    if len(frames) != len(values):
+        raise UserError(f"{what} takes frames, not arrays; leave out the recipe's encoder")
+    return frames
+
+
+def stored_array(entry: StoredEntry, variant: str) -> Array:
+    """Return an array of a format that stores nothing but arrays."""
+    value = entry.arrays[variant]
+    assert isinstance(value, np.ndarray)
+    return value
+
+
+def stored_pictures(entry: StoredEntry, variant: str) -> Pictures:
+    """Return the pictures of a format that stores nothing but pictures."""
+    value = entry.arrays[variant]
+    assert isinstance(value, Pictures)
+    return value
 
 
 def integers(array: Array, dtype: type[np.signedinteger[Any]], *, what: str) -> Array:

@@ -30,7 +30,9 @@ from reelpack.packs.base import (
     PackFormat,
     StoredEntry,
     integers,
+    only_arrays,
     only_variant,
+    stored_array,
 )
 
 _VIDEOS = "videos.csv"
@@ -60,7 +62,8 @@ class LvtCodes(PackFormat):
         """
         if _class_folders(context) and not _is_folder_name(_class_folder(entry.clip_id)):
             raise ClipError("pack", "the id has no folder that could name its class")
-        arrays = {name: _codes(entry, codes) for name, codes in entry.arrays.items()}
+        given = only_arrays(entry.arrays, what=self.name)
+        arrays = {name: _codes(entry, codes) for name, codes in given.items()}
         if any(not len(codes) for codes in arrays.values()):
             raise ClipError("pack", "the clip has no frames")
         return StoredEntry(clip_id=entry.clip_id, label=entry.label, arrays=arrays)
@@ -80,7 +83,7 @@ class LvtCodes(PackFormat):
         waiting.mkdir()
         clips: list[tuple[bytes, int, int | None, int]] = []
         for number, entry in enumerate(entries):
-            codes = entry.arrays[variant]
+            codes = stored_array(entry, variant)
             _write_frames(waiting / str(number), codes)
             clips.append((entry.clip_id.encode(), number, entry.label, len(codes)))
         clips.sort()

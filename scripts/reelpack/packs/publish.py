@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from reelpack.errors import ClipError, UserError
 from reelpack.files import noticing_full_disk, sha256_file
-from reelpack.packs.base import Entry, PackContext, PackFormat, StoredEntry, array_sha256
+from reelpack.packs.base import Entry, PackContext, PackFormat, StoredEntry, value_sha256
 from reelpack.results import canonical
 
 FAILURES = "failures.csv"
@@ -186,8 +186,9 @@ class _Recorder:
                 self._refuse(entry, error)
                 continue
             self._count += 1
-            self._record(entry, stored)
             yield stored
+            # Only now: pictures are digested while the format writes them.
+            self._record(entry, stored)
         self._flush()
 
     def failed_ids(self) -> list[str]:
@@ -237,8 +238,8 @@ class _Recorder:
 
     def _record(self, entry: Entry, stored: StoredEntry) -> None:
         digests = {
-            f"sha256_{name}": array_sha256(array, label=stored.label)
-            for name, array in stored.arrays.items()
+            f"sha256_{name}": value_sha256(value, label=stored.label, notes=stored.notes)
+            for name, value in stored.arrays.items()
         }
         self._rows.append(
             {"clip_id": entry.clip_id, "order": entry.order, "label": entry.label, **digests}

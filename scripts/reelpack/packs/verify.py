@@ -206,7 +206,12 @@ class _Table:
         if found[item.variant][row]:
             yield f"{item.variant}: {item.clip_id} is there twice"
         found[item.variant][row] = True
-        if self._digests[item.variant][row].as_py() == item.sha256():
+        try:
+            digest = item.sha256()
+        except (OSError, ValueError, EOFError) as error:
+            yield f"{item.variant}: {item.clip_id}: {error}"
+            return
+        if self._digests[item.variant][row].as_py() == digest:
             self.right += 1
         else:
             yield f"{item.variant}: {item.clip_id} differs from what was written"

@@ -33,6 +33,8 @@ from reelpack.packs.base import (
     StoredEntry,
     Variant,
     integers,
+    only_arrays,
+    stored_array,
 )
 
 _DATA = "data.mdb"
@@ -91,7 +93,8 @@ class VimpacLmdb(PackFormat):
         bounds = np.iinfo(np.int16)
         if not bounds.min <= label <= bounds.max:
             raise ClipError("pack", f"label {label} does not fit int16")
-        arrays = {name: _tokens(entry, tokens) for name, tokens in entry.arrays.items()}
+        given = only_arrays(entry.arrays, what=self.name)
+        arrays = {name: _tokens(entry, tokens) for name, tokens in given.items()}
         if any(not len(tokens) for tokens in arrays.values()):
             raise ClipError("pack", "the clip has no frames")
         return StoredEntry(clip_id=entry.clip_id, label=label, arrays=arrays)
@@ -112,7 +115,7 @@ class VimpacLmdb(PackFormat):
             for entry in entries:
                 keys.append(entry.clip_id.encode())
                 for name, spool in spools.items():
-                    spool.append(_value(entry.arrays[name], entry.label))
+                    spool.append(_value(stored_array(entry, name), entry.label))
             order = sorted(range(len(keys)), key=keys.__getitem__)
             failed = "".join(f"{clip_id}\n" for clip_id in failed_ids())
             for variant in context.variants:

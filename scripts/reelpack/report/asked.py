@@ -22,7 +22,7 @@ def asked_for(settings: Settings) -> dict[str, Any]:
 
     Returns:
         JSON values: {"demo/all": {"shards": 3, "recipes": {"vimpac_demo": 512}}}; a vocabulary is
-        null for an encoder that gives no tokens.
+        null for a recipe that gives no tokens.
     """
     return {
         f"{name}/{split}": {
@@ -35,8 +35,10 @@ def asked_for(settings: Settings) -> dict[str, Any]:
 
 
 def vocabulary(settings: Settings, recipe: str) -> int | None:
-    """Return how many tokens a codebook of a recipe's encoder has, None when it gives no tokens."""
+    """Return how many tokens a codebook of a recipe's encoder has, None without tokens."""
     encoder = settings.recipe(recipe)["encoder"]
+    if encoder is None:
+        return None
     if "model" in encoder:
         return int(settings.model(encoder["model"])["architecture"]["codes"])
     return _DALLE_TOKENS if encoder["name"] == "dalle" else None

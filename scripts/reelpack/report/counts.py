@@ -69,7 +69,7 @@ class Pack:
     """A recipe of a split, and how far it is.
 
     Attributes:
-        encoded: clips with tokens.
+        encoded: clips with tokens; for a recipe without an encoder, those that reached its pack.
         failed: clips that failed on the way there, or that the pack's format refused.
         left: clips of the manifest without a verdict; None without a manifest.
         entries: clips in the published pack, None when it is not published.
@@ -235,9 +235,14 @@ def _count_pack(counts: SplitCounts, recipe: str) -> Pack:
     folder = counts.folder / "packs" / recipe
     failures, entries, refused = folder / "failures.csv", None, 0
     if (folder / "provenance.json").exists():
-        entries = int(json.loads((folder / "provenance.json").read_bytes())["counts"]["entries"])
+        notes = json.loads((folder / "provenance.json").read_bytes())
+        entries = int(notes["counts"]["entries"])
         refused = _add_failures(counts, _refused(failures))
         counts.failed += refused
+        if "pixels" in notes.get("result", {}):
+            # Nothing was encoded: such a pack takes the frames that recipes share.
+            failed = int(notes["counts"]["failed"])
+            return Pack(recipe, entries, failed, 0, entries, failures)
     return Pack(recipe, step.obtained, step.failed + refused, left, entries, failures)
 
 

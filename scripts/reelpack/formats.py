@@ -1,0 +1,75 @@
+"""What planning knows of pack formats and encoders, without loading any of their code.
+
+A recipe packs one kind of content: `tokens` (integers), `features` (floats) or, without an encoder,
+`frames`. A format says here which kinds it takes and which keys of `pack` it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .errors import UserError
+
+Kind = Literal["tokens", "features", "frames"]
+ENCODER_KINDS: dict[str, Kind] = {"dalle": "tokens", "vqvae": "tokens"}
+_ALL: frozenset[Kind] = frozenset({"tokens", "features", "frames"})
+
+
+@dataclass(frozen=True)
+class FormatRules:
+    """What a recipe must keep to.
+
+    Attributes:
+        version: the format's own `version`, part of write_pack's result.
+        takes: kinds of content.
+        several: whether a pack may hold several crop sets.
+        keys: what `pack` may say besides `format`.
+    """
+
+    version: int
+    takes: frozenset[Kind]
+    several: bool
+    keys: frozenset[str] = frozenset()
+
+
+FORMAT_RULES: dict[str, FormatRules] = {
+    "vimpac_lmdb": FormatRules(1, frozenset({"tokens"}), True),
+    "lvt_codes": FormatRules(
+        1, frozenset({"tokens"}), False, frozenset({"dataset_name", "class_folders"})
+    ),
+}
+
+
+def kind_of(encoder: Mapping[str, Any] | None) -> Kind:
+    """Return what a recipe with this `encoder` packs."""
+    return "frames" if encoder is None else ENCODER_KINDS[encoder["name"]]
+
+
+def check_format(recipe: Mapping[str, Any], *, crop_sets: int, where: str) -> None:
+    """Check a filled-in recipe's `pack` against what it packs.
+
+    Args:
+        recipe: the recipe.
+        crop_sets: how many it has.
+        where: the start of the error line.
+
+    Raises:
+        UserError: one line that names the key, what it may be, and where.
+    """
+    pack = recipe["pack"]
+    name, kind = pack["format"], kind_of(recipe["encoder"])
+    rules = FORMAT_RULES[name]
+    if kind not in rules.takes:
+        source = "without an encoder" if recipe["encoder"] is None else recipe["encoder"]["name"]
+        fitting = ", ".join(sorted(n for n, other in FORMAT_RULES.items() if kind in other.takes))
+        raise UserError(
+            f"{where}: pack.format: {name} takes {' or '.join(sorted(rules.takes))}, and the recipe"
+            f" gives {kind} ({source}); formats for {kind}: {fitting or 'none'}"
+        )
+    for key in sorted(set(pack) - {"format"} - rules.keys):
+        readers = ", ".join(sorted(n for n, other in FORMAT_RULES.items() if key in other.keys))
+        raise UserError(f"{where}: pack.{key}: only for {readers}; got {name}")
+    if crop_sets > 1 and not rules.several:
+        raise UserError(f"{where}: pack: {name} holds one crop set; got {crop_sets}")

@@ -1,0 +1,126 @@
+"""The frames of one clip, and the picture files that packs keep of them, one at a time in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Frame = NDArray[np.uint8]
+ImageKind = Literal["png", "jpeg", "webp"]
+SUFFIXES: dict[ImageKind, str] = {"png": "png", "jpeg": "jpg", "webp": "webp"}
+# Settings of libjpeg and libwebp at which artefacts are hard to see; Pillow's own are 75 and 80.
+DEFAULT_QUALITY = 90
+LARGEST_SIDES: dict[ImageKind, int] = {"png": 65535, "jpeg": 65535, "webp": 16383}
+
+
+class FrameSequence(ABC):
+    """The frames of one clip at one size and crop, read when asked for."""
+
+    @property
+    @abstractmethod
+    def pts_seconds(self) -> Sequence[float]:
+        """Time stamps in seconds, one per frame."""
+
+    @property
+    @abstractmethod
+    def stored_bytes(self) -> int:
+        """Size of all frames as the shard keeps them."""
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def png(self, number: int) -> bytes:
+        """Return one frame as a PNG file, lossless."""
+
+    def __getitem__(self, number: int) -> Frame:
+        """Return one frame, uint8[H, W, 3]."""
+        if not 0 <= number < len(self):
+            raise IndexError(number)
+        return decode_picture(self.png(number))
+
+    def __iter__(self) -> Iterator[Frame]:
+        for number in range(len(self)):
+            yield self[number]
+
+
+class Pictures:
+    """The pictures of one clip as files, in order; each is made or read when asked for.
+
+    Args:
+        count: how many there are.
+        read: gives the bytes of one; the same ones whenever it is called.
+    """
+
+    def __init__(self, count: int, read: Callable[[int], bytes]) -> None:
+        self._count = count
+        self._read = read
+        self._digest = ""
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, number: int) -> bytes:
+        if not 0 <= number < self._count:
+            raise IndexError(number)
+        return self._read(number)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield all; a writer that comes to the end has them digested on the way."""
+        digest = hashlib.sha256()
+        for number in range(self._count):
+            data = self._read(number)
+            digest.update(f"{len(data)}\n".encode())
+            digest.update(data)
+            yield data
+        self._digest = digest.hexdigest()
+
+    def sha256(self) -> str:
+        """Return the SHA-256, in hexadecimal, over lengths and bytes of all pictures."""
+        if not self._digest:
+            for _ in self:
+                pass
+        return self._digest
+
+
+def encode_picture(frame: Frame, *, image: ImageKind, quality: int = DEFAULT_QUALITY) -> bytes:
+    """Return uint8[H, W, 3] as a picture file.
+
+    Args:
+        frame: the pixels.
+        image: png is lossless and ignores `quality`; jpeg halves the colour's resolution.
+        quality: 1 to 100, as Pillow takes it.
+    """
+    stream = io.BytesIO()
+    options = {"compress_level": 1} if image == "png" else {"quality": quality}
+    Image.fromarray(frame).save(stream, image, **options)
+    return stream.getvalue()
+
+
+def decode_picture(data: bytes) -> Frame:
+    """Return a picture file's pixels, uint8[H, W, 3].
+
+    Raises:
+        OSError: the file is no picture, or ends too early.
+    """
+    return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+
+
+def encoded(
+    frames: FrameSequence, *, image: ImageKind = "png", quality: int = DEFAULT_QUALITY
+) -> Pictures:
+    """Return a clip's frames as picture files; PNG files are the shard's own."""
+    if image == "png":
+        return Pictures(len(frames), frames.png)
+
+    def read(number: int) -> bytes:
+        return encode_picture(frames[number], image=image, quality=quality)
+
+    return Pictures(len(frames), read)
