@@ -73,7 +73,7 @@ MISTAKES = {
     ),
     "pack key": (
         own_recipe(pack={"format": "lvt_codes", "x": 1}),
-        "recipe x: pack: unknown key 'x'; allowed: class_folders, dataset_name, format",
+        "recipe x: pack: unknown key 'x'; allowed: class_folders, dataset_name, first_number, form",
     ),
     "model key": (
         own_model(training={"step": 1}),
@@ -81,7 +81,7 @@ MISTAKES = {
     ),
     "missing recipe": (
         config({"demo": {"recipes": ["nope"]}}),
-        "config: datasets.demo.recipes: no recipe 'nope'; one of: lvt_codes_demo, vimpac_128",
+        "config: datasets.demo.recipes: no recipe 'nope'; one of: bair_png_64, lvt_codes_demo",
     ),
     "missing model": (
         own_recipe(encoder={"name": "vqvae", "model": "nope"}),
@@ -89,7 +89,7 @@ MISTAKES = {
     ),
     "missing parent": (
         recipes(x={"extends": "nope"}),
-        "recipe x: extends: no recipe 'nope'; one of: lvt_codes_demo",
+        "recipe x: extends: no recipe 'nope'; one of: bair_png_64",
     ),
     "no recipes": (config({"demo": {}}), "config: datasets.demo: missing key 'recipes'"),
     "empty recipes": (mine(recipes=[]), "config: datasets.mine.recipes: [] should be non-empty"),
@@ -261,7 +261,8 @@ def test_every_shipped_recipe_and_model_can_be_built():
     settings = Settings(config({"demo": {"recipes": names}}), ROOT)
     for name in names:
         assert settings.recipe(name)["frames"]
-        assert settings.encode_result(name)["stage"] == "encode_shard"
+        made_from = settings.pack_result("demo", "all", name)
+        assert ("encoded" in made_from) == (settings.recipe(name)["encoder"] is not None)
     for path in (ROOT / "models").glob("*.yaml"):
         assert settings.model_result(path.stem)["version"] >= 1
     Settings(load_yaml(ROOT / "config.yaml"), ROOT)

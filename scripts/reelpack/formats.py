@@ -15,6 +15,7 @@ from .errors import UserError
 Kind = Literal["tokens", "features", "frames"]
 ENCODER_KINDS: dict[str, Kind] = {"dalle": "tokens", "vqvae": "tokens"}
 _ALL: frozenset[Kind] = frozenset({"tokens", "features", "frames"})
+_PICTURES = ("image", "quality")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,15 @@ FORMAT_RULES: dict[str, FormatRules] = {
     "lvt_codes": FormatRules(
         1, frozenset({"tokens"}), False, frozenset({"dataset_name", "class_folders"})
     ),
+    "png_folders": FormatRules(1, frozenset({"frames"}), False, frozenset({"first_number"})),
+    "frame_folders": FormatRules(
+        1, frozenset({"frames"}), False, frozenset({"first_number", *_PICTURES})
+    ),
+    "webdataset": FormatRules(
+        1, _ALL, True, frozenset({"samples_per_shard", "shard_bytes", *_PICTURES})
+    ),
+    "parquet": FormatRules(1, _ALL, True, frozenset({"samples_per_shard", *_PICTURES})),
+    "hdf5": FormatRules(1, _ALL, True, frozenset(_PICTURES)),
 }
 
 
@@ -71,5 +81,15 @@ def check_format(recipe: Mapping[str, Any], *, crop_sets: int, where: str) -> No
     for key in sorted(set(pack) - {"format"} - rules.keys):
         readers = ", ".join(sorted(n for n, other in FORMAT_RULES.items() if key in other.keys))
         raise UserError(f"{where}: pack.{key}: only for {readers}; got {name}")
+    if "samples_per_shard" in pack and "shard_bytes" in pack:
+        raise UserError(
+            f"{where}: pack: at most one of samples_per_shard and shard_bytes; got both"
+        )
+    if kind != "frames" and not set(_PICTURES).isdisjoint(pack):
+        raise UserError(
+            f"{where}: pack: {' and '.join(_PICTURES)} are only for recipes without an encoder"
+        )
+    if "quality" in pack and pack.get("image", "png") == "png":
+        raise UserError(f"{where}: pack.quality: only for image jpeg and webp; png is lossless")
     if crop_sets > 1 and not rules.several:
         raise UserError(f"{where}: pack: {name} holds one crop set; got {crop_sets}")

@@ -12,14 +12,25 @@ from reelpack.packs.base import (
     StoredEntry,
     Variant,
 )
+from reelpack.packs.frame_folders import FrameFolders, PngFolders
+from reelpack.packs.hdf5_file import Hdf5File
 from reelpack.packs.lvt_codes import LvtCodes
+from reelpack.packs.parquet_files import ParquetFiles
 from reelpack.packs.publish import publish
 from reelpack.packs.vimpac_lmdb import VimpacLmdb
+from reelpack.packs.webdataset_tars import WebDatasetTars
 from reelpack.pictures import FrameSequence, Pictures
 
-FORMATS: dict[str, PackFormat] = {
-    pack_format.name: pack_format for pack_format in (VimpacLmdb(), LvtCodes())
-}
+_ALL: tuple[PackFormat, ...] = (
+    VimpacLmdb(),
+    LvtCodes(),
+    PngFolders(),
+    FrameFolders(),
+    WebDatasetTars(),
+    ParquetFiles(),
+    Hdf5File(),
+)
+FORMATS: dict[str, PackFormat] = {pack_format.name: pack_format for pack_format in _ALL}
 
 __all__ = [
     "FORMATS",

@@ -203,6 +203,14 @@ class PackFormat(ABC):
                 reported as `PackDamage` and not opened.
         """
 
+    def place(self, entry: Entry, context: PackContext) -> str | None:
+        """Return the name, `folder/name`, that must be this clip's alone; None where ids suffice.
+
+        A clip whose name is taken becomes a failure row.
+        """
+        del entry, context
+        return None
+
     def aliases(self, context: PackContext) -> dict[str, str]:
         """Return further names to be linked: link name to target, both relative to the pack."""
         del context
@@ -219,6 +227,20 @@ def value_sha256(
         return hashlib.sha256(head.encode()).hexdigest()
     head = f"{value.dtype.str} {list(value.shape)} {label}\n{about}"
     return hashlib.sha256(head.encode() + np.ascontiguousarray(value).tobytes()).hexdigest()
+
+
+def clip_notes(entry: Entry) -> dict[str, Any]:
+    """Return what formats with room for it keep of a clip beside arrays: class name, captions, and
+    of frames the time stamps.
+    """
+    stamps = {
+        name: list(value.pts_seconds)
+        for name, value in entry.arrays.items()
+        if isinstance(value, FrameSequence)
+    }
+    captions = list(entry.captions or ([] if entry.caption is None else [entry.caption]))
+    notes = {"label_name": entry.label_name, "captions": captions}
+    return {**notes, "pts_seconds": stamps} if stamps else notes
 
 
 def only_arrays(values: Mapping[str, Array | FrameSequence], *, what: str) -> dict[str, Array]:

@@ -34,10 +34,10 @@ from reelpack.packs.base import (
     only_variant,
     stored_array,
 )
+from reelpack.packs.names import is_folder_name
 
 _VIDEOS = "videos.csv"
 _COLUMNS = ("video_idx", "clip_id", "label", "frames", "folder", "variant")
-_MAX_NAME_BYTES = 255
 
 
 class LvtCodes(PackFormat):
@@ -50,7 +50,7 @@ class LvtCodes(PackFormat):
         """Raise `UserError` when the recipe has several crops or a name cannot be a folder."""
         only_variant(context, what=self.name)
         name = _dataset_name(context)
-        if not _is_folder_name(name):
+        if not is_folder_name(name):
             raise UserError(f"recipe {context.recipe}: dataset_name {name!r} is no folder name")
 
     def stored(self, entry: Entry, context: PackContext) -> StoredEntry:
@@ -60,7 +60,7 @@ class LvtCodes(PackFormat):
             ClipError: there are no frames, or the id has no folder that could name its class.
             UserError: the shape is another one.
         """
-        if _class_folders(context) and not _is_folder_name(_class_folder(entry.clip_id)):
+        if _class_folders(context) and not is_folder_name(_class_folder(entry.clip_id)):
             raise ClipError("pack", "the id has no folder that could name its class")
         given = only_arrays(entry.arrays, what=self.name)
         arrays = {name: _codes(entry, codes) for name, codes in given.items()}
@@ -217,8 +217,3 @@ def _class_folders(context: PackContext) -> bool:
 
 def _class_folder(clip_id: str) -> str:
     return clip_id.rpartition("/")[0].rpartition("/")[2]
-
-
-def _is_folder_name(name: str) -> bool:
-    size = len(name.encode(errors="surrogatepass"))
-    return 0 < size <= _MAX_NAME_BYTES and name not in (".", "..") and not set(name) & {"/", "\0"}

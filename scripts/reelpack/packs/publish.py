@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from reelpack.errors import ClipError, UserError
 from reelpack.files import noticing_full_disk, sha256_file
 from reelpack.packs.base import Entry, PackContext, PackFormat, StoredEntry, value_sha256
+from reelpack.packs.names import TakenNames
 from reelpack.results import canonical
 
 FAILURES = "failures.csv"
@@ -151,6 +152,7 @@ class _Recorder:
         self._seen = {row["clip_id"] for row in self._failures}
         if len(self._seen) != len(self._failures):
             raise ValueError("a clip has failed twice")
+        self._names = TakenNames()
         self._rows: list[dict[str, Any]] = []
         self._count = 0
         self._schema = pa.schema(
@@ -223,7 +225,12 @@ class _Recorder:
             raise ClipError("pack", "the clip's id is not valid Unicode") from None
         # In the recipe's order, whatever the order in which the encoder filled the mapping.
         arrays = {name: entry.arrays[name] for name in self._variants}
-        return self._format.stored(replace(entry, arrays=arrays), self._context)
+        ordered = replace(entry, arrays=arrays)
+        stored = self._format.stored(ordered, self._context)
+        place = self._format.place(ordered, self._context)
+        if place is not None:
+            self._names.take(place)
+        return stored
 
     def _refuse(self, entry: Entry, error: ClipError) -> None:
         self._failures.append(

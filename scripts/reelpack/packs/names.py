@@ -1,0 +1,63 @@
+"""Names under which packs keep clips: safe to write, and never two clips under one."""
+
+from __future__ import annotations
+
+import hashlib
+from urllib.parse import quote
+
+from reelpack.errors import ClipError
+
+MAX_NAME_BYTES = 255
+
+
+def is_folder_name(name: str) -> bool:
+    """Whether a folder or file may be called so."""
+    size = len(name.encode(errors="surrogatepass"))
+    return 0 < size <= MAX_NAME_BYTES and name not in (".", "..") and not set(name) & {"/", "\0"}
+
+
+def check_path(path: str) -> None:
+    """See that a relative path, `a/b`, can be made.
+
+    Raises:
+        ClipError: class `pack`, naming the part that is no folder name.
+    """
+    for part in path.split("/"):
+        if not is_folder_name(part):
+            raise ClipError("pack", f"{part[:80]!r} cannot be the name of a folder")
+
+
+def safe_key(clip_id: str) -> str:
+    """Return an id without dots, slashes or blanks: UTF-8 bytes beyond `A-Za-z0-9_~-` as `%2F`.
+
+    Different ids have different keys; `urllib.parse.unquote` gives the id back.
+    """
+    return quote(clip_id, safe="").replace(".", "%2E")
+
+
+class TakenNames:
+    """The names that are given out; 16 bytes stand for each, so that millions fit."""
+
+    def __init__(self) -> None:
+        self._clips: set[bytes] = set()
+        self._folders: set[bytes] = set()
+
+    def take(self, name: str) -> None:
+        """Give out a name, `a/b` being `b` in the folder `a`.
+
+        Raises:
+            ClipError: class `pack`, when a clip has that name, or the one would lie in the other.
+        """
+        parts = name.split("/")
+        above = [_digest("/".join(parts[:count])) for count in range(1, len(parts))]
+        own = _digest(name)
+        if own in self._clips:
+            raise ClipError("pack", f"another clip is already called {name} in this pack")
+        if own in self._folders or not self._clips.isdisjoint(above):
+            raise ClipError("pack", f"as {name} it would share a folder with another clip's frames")
+        self._clips.add(own)
+        self._folders.update(above)
+
+
+def _digest(name: str) -> bytes:
+    return hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=16).digest()
