@@ -122,7 +122,7 @@ class FrameFolders(PackFormat):
                     "variant": variant,
                 }
                 listing.add(entry, **row)
-                clip = _Clip(entry.clip_id, entry.label, entry.notes, **row)
+                clip = FolderClip(entry.clip_id, entry.label, entry.notes, **row)
                 clip.path(folder, 0).parent.mkdir(parents=True)
                 for number, data in enumerate(pictures):
                     clip.path(folder, number).write_bytes(data)
@@ -171,7 +171,7 @@ class PngFolders(FrameFolders):
 
 
 @dataclass(frozen=True)
-class _Clip:
+class FolderClip:
     """One line of `clips.jsonl`."""
 
     clip_id: str
@@ -201,14 +201,19 @@ class _Clip:
         return self.path(pack, number).read_bytes()
 
 
-def read_clips(pack: Path) -> Iterator[_Clip]:
+def read_clips(pack: Path) -> Iterator[FolderClip]:
     """Yield the clips of a pack of folders.
 
     Raises:
         ValueError: `clips.jsonl` is not as it was written.
     """
     for row in read_listing(pack, _KEYS):
-        yield _Clip(**row)
+        yield clip_of(row)
+
+
+def clip_of(row: Mapping[str, Any]) -> FolderClip:
+    """Return a line of `clips.jsonl`."""
+    return FolderClip(**row)
 
 
 def picture_settings(context: PackContext) -> tuple[ImageKind, int]:

@@ -146,6 +146,10 @@ class LvtVideos:
     def __len__(self) -> int:
         return len(self._videos)
 
+    def video(self, index: int) -> LvtVideo:
+        """Return what `videos.csv` says of one."""
+        return self._videos[index]
+
     def __getitem__(self, index: int) -> tuple[str, Array]:
         """Return (clip_id, codes int64[T, nc, h, w])."""
         video = self._videos[index]
@@ -153,7 +157,7 @@ class LvtVideos:
 
 
 @dataclass(frozen=True)
-class _Video:
+class LvtVideo:
     """One row of `videos.csv`."""
 
     clip_id: str
@@ -169,8 +173,8 @@ class _Video:
         return np.stack([np.load(frame, allow_pickle=False) for frame in frames])
 
 
-def _video(row: dict[str, str]) -> _Video:
-    return _Video(
+def _video(row: dict[str, str]) -> LvtVideo:
+    return LvtVideo(
         clip_id=row["clip_id"],
         label=int(row["label"]) if row["label"] else None,
         frames=int(row["frames"]),
@@ -179,7 +183,7 @@ def _video(row: dict[str, str]) -> _Video:
     )
 
 
-def _read_videos(folder: Path) -> list[_Video]:
+def _read_videos(folder: Path) -> list[LvtVideo]:
     with (folder / _VIDEOS).open(encoding="utf-8", newline="") as file:
         table = csv.DictReader(file, strict=True)
         if tuple(table.fieldnames or ()) != _COLUMNS:

@@ -38,9 +38,9 @@ from reelpack.packs.base import (
 )
 
 _DATA = "data.mdb"
-_ARGS = "args.json"
+ARGS = "args.json"
 _MAX_KEY_BYTES = 511
-_NO_LABEL = -1
+NO_LABEL = -1
 _COMMIT_BYTES = 32 << 20
 # The datasets' names and splits as vimpac/data.py spells them where it differs from video2token.
 _READER_DATASETS = {"sthv2": "ssv2"}
@@ -89,7 +89,7 @@ class VimpacLmdb(PackFormat):
         size = len(entry.clip_id.encode())
         if not 0 < size <= _MAX_KEY_BYTES:
             raise ClipError("pack", f"the id has {size} bytes, LMDB keys 1 to {_MAX_KEY_BYTES}")
-        label = _NO_LABEL if entry.label is None else entry.label
+        label = NO_LABEL if entry.label is None else entry.label
         bounds = np.iinfo(np.int16)
         if not bounds.min <= label <= bounds.max:
             raise ClipError("pack", f"label {label} does not fit int16")
@@ -122,18 +122,18 @@ class VimpacLmdb(PackFormat):
                 place = folder / folder_name(context, variant)
                 place.mkdir()
                 spools[variant.name].write_lmdb(place, keys, order)
-                _write_text(place / _ARGS, _args(context, variant))
+                _write_text(place / ARGS, _args(context, variant))
                 _write_text(place / "err_filepaths.txt", failed)
 
     def read(
         self, folder: Path, *, damaged: Container[str] = frozenset()
     ) -> Iterator[PackEntry | PackDamage]:
         """Read every folder that holds an LMDB file, key by key."""
-        for args in sorted(folder.glob(f"*/{_ARGS}")):
+        for args in sorted(folder.glob(f"*/{ARGS}")):
             place = args.parent
             if place.is_symlink():
                 continue
-            parts = (f"{place.name}/{name}" for name in (_DATA, _ARGS))
+            parts = (f"{place.name}/{name}" for name in (_DATA, ARGS))
             bad = [part for part in parts if part in damaged]
             if bad:
                 yield PackDamage(f"{place.name}: not read again, {bad[0]} is damaged")
@@ -172,6 +172,11 @@ class VimpacTokens:
         self._process = 0
         with _open(self._folder).begin() as reading:
             self._keys = list(reading.cursor().iternext(values=False))
+
+    @property
+    def clip_ids(self) -> list[str]:
+        """The clips in their order."""
+        return [key.decode() for key in self._keys]
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -341,9 +346,9 @@ def _open(folder: Path) -> lmdb.Environment:
 
 def _read_folder(folder: Path) -> Iterator[PackEntry | PackDamage]:
     try:
-        variant = json.loads((folder / _ARGS).read_text(encoding="utf-8"))["variant"]
+        variant = json.loads((folder / ARGS).read_text(encoding="utf-8"))["variant"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        yield PackDamage(f"{folder.name}/{_ARGS}: {error}")
+        yield PackDamage(f"{folder.name}/{ARGS}: {error}")
         return
     try:
         with _open(folder).begin() as reading:
