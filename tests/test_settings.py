@@ -39,6 +39,10 @@ def own_recipe(**parts):
     return config({"demo": {"recipes": ["x"]}}, recipes={"x": recipe})
 
 
+def frame_recipe(crop=None, **pack):
+    return own_recipe(encoder=None, crop=crop, pack=pack)
+
+
 def recipes(**cards):
     return config({"demo": {"recipes": ["x"]}}, recipes=cards)
 
@@ -223,6 +227,40 @@ MISTAKES = {
         own_recipe(pack={"format": "vimpac_lmdb", "dataset_name": "x"}),
         "recipe x: pack.dataset_name: only for lvt_codes; got vimpac_lmdb",
     ),
+    "no encoder for tokens": (
+        own_recipe(encoder=None),
+        "recipe x: pack.format: lvt_codes takes tokens, and the recipe gives frames (without an"
+        " encoder); formats for frames: frame_folders",
+    ),
+    "an encoder for frames": (
+        own_recipe(pack={"format": "png_folders"}),
+        "recipe x: pack.format: png_folders takes frames, and the recipe gives tokens (vqvae);"
+        " formats for tokens: hdf5, lvt_codes, parquet",
+    ),
+    "kind of picture": (
+        frame_recipe(format="frame_folders", image="gif"),
+        "recipe x: pack.image: 'gif' is not allowed; one of: png, jpeg, webp",
+    ),
+    "quality of a lossless picture": (
+        frame_recipe(format="webdataset", quality=80),
+        "recipe x: pack.quality: only for image jpeg and webp; png is lossless",
+    ),
+    "pictures of tokens": (
+        own_recipe(pack={"format": "parquet", "image": "jpeg"}),
+        "recipe x: pack: image and quality are only for recipes without an encoder",
+    ),
+    "two sizes of shards": (
+        frame_recipe(format="webdataset", samples_per_shard=9, shard_bytes=9),
+        "recipe x: pack: at most one of samples_per_shard and shard_bytes; got both",
+    ),
+    "numbers of no picture": (
+        frame_recipe(format="hdf5", first_number=1),
+        "recipe x: pack.first_number: only for frame_folders, png_folders; got hdf5",
+    ),
+    "two crop sets of folders": (
+        frame_recipe(crop={"size": 32, "hflip": [False, True]}, format="png_folders"),
+        "recipe x: pack: png_folders holds one crop set; got 2",
+    ),
     "circle of two": (
         recipes(x={"extends": "y"}, y={"extends": "x"}),
         "recipe y: extends: goes round in a circle: x",
@@ -287,6 +325,23 @@ def test_tables_agree_with_the_modules_they_stand_for():
     assert set(schema["pack"]["properties"]["format"]["enum"]) == set(FORMATS)
     keys = frozenset().union(*(rules.keys for rules in FORMAT_RULES.values()))
     assert set(schema["pack"]["properties"]) == keys | {"format"}
+
+
+@pytest.mark.parametrize("mode", ["recipe", "streamed", "staged"])
+def test_a_recipe_without_an_encoder_is_staged_whatever_else_is(mode):
+    given = frame_recipe(format="frame_folders") | {"frames_mode": mode}
+    settings = Settings(given, ROOT)
+    assert settings.recipe("x")["mode"] == "staged"
+    assert settings.models == []
+    (pixels,) = settings.pack_result("demo", "all", "x")["pixels"]
+    assert pixels == settings.frames_result(products(settings.recipe("x"))[0])
+
+
+def test_an_extending_recipe_may_drop_the_encoder():
+    change = {"extends": "vimpac_256", "encoder": None, "pack": {"format": "frame_folders"}}
+    settings = Settings(recipes(x=change), ROOT)
+    (pixels,) = settings.pack_result("demo", "all", "x")["pixels"]
+    assert pixels["stage"] == "crop_frames"
 
 
 def test_extends_changes_only_what_it_names():

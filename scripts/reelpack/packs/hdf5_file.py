@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,9 @@ class Hdf5File(PackFormat):
             raise ClipError(
                 "pack", "HDF5 texts cannot hold NUL, and the id or the class's name does"
             )
-        return stored_content(entry, context, what=self.name)
+        # An empty name is written as none is.
+        named = replace(entry, label_name=entry.label_name or None)
+        return stored_content(named, context, what=self.name)
 
     def write(
         self,
@@ -114,7 +117,7 @@ def read_clip(file: h5py.File, number: int) -> Iterator[PackEntry]:
     clip_id = file["clip_id"].asstr()[number]
     label = int(file["label"][number]) if file["has_label"][number] else None
     notes: dict[str, Any] = {
-        "label_name": json.loads(file["label_name"].asstr()[number] or "null"),
+        "label_name": file["label_name"].asstr()[number] or None,
         "captions": json.loads(file["captions"].asstr()[number]),
     }
     groups = {name: item for name, item in file.items() if isinstance(item, h5py.Group)}
@@ -144,12 +147,11 @@ def _picture(data: h5py.Dataset, ends: Array, number: int) -> bytes:
 
 
 def _clip(entry: StoredEntry) -> dict[str, Any]:
-    name = entry.notes["label_name"]
     return {
         "clip_id": entry.clip_id,
         "label": 0 if entry.label is None else entry.label,
         "has_label": entry.label is not None,
-        "label_name": "" if name is None else canonical(name),
+        "label_name": entry.notes["label_name"] or "",
         "captions": canonical(entry.notes["captions"]),
     }
 
