@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelpack.errors import ClipError
-from reelpack.packs.names import TakenNames, check_path, is_folder_name, safe_key
+from reelpack.packs.names import SeenIds, TakenNames, check_path, is_folder_name, safe_key
 
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
 
@@ -65,3 +65,18 @@ def test_a_refused_name_takes_nothing():
     with pytest.raises(ClipError):
         names.take("a/b/c")
     names.take("b")
+
+
+@pytest.mark.parametrize(
+    ("ids", "twice"),
+    [([], False), (["a"], False), (["a", "b", "ü"], False), (["a", "b", "a"], True)],
+)
+def test_ids_that_come_twice(ids, twice):
+    seen = SeenIds()
+    for clip_id in ids:
+        seen.add(clip_id)
+    if twice:
+        with pytest.raises(ValueError, match="a clip comes twice: among those counted 0, 2"):
+            seen.check()
+    else:
+        seen.check()

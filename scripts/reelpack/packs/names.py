@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from urllib.parse import quote
+
+import numpy as np
 
 from reelpack.errors import ClipError
 
@@ -57,6 +60,33 @@ class TakenNames:
             raise ClipError("pack", f"as {name} it would share a folder with another clip's frames")
         self._clips.add(own)
         self._folders.update(above)
+
+
+class SeenIds:
+    """Ids that must differ, 16 bytes each: a hundred million fit in memory."""
+
+    def __init__(self) -> None:
+        self._halves = (array("Q"), array("Q"))
+
+    def add(self, clip_id: str) -> None:
+        """Remember an id."""
+        digest = _digest(clip_id)
+        for half, part in zip(self._halves, (digest[:8], digest[8:]), strict=True):
+            half.append(int.from_bytes(part, "little"))
+
+    def check(self) -> None:
+        """See that all were different.
+
+        Raises:
+            ValueError: a clip comes twice.
+        """
+        first, second = (np.asarray(half, dtype=np.uint64) for half in self._halves)
+        order = np.argsort(first, kind="stable")
+        like = np.flatnonzero(first[order[1:]] == first[order[:-1]])
+        rows = order[np.union1d(like, like + 1)]
+        if len({(int(first[row]), int(second[row])) for row in rows}) != len(rows):
+            places = ", ".join(map(str, sorted(rows.tolist())[:4]))
+            raise ValueError(f"a clip comes twice: among those counted {places}, failures first")
 
 
 def _digest(name: str) -> bytes:

@@ -36,7 +36,7 @@ DATA = "data"
 _README = "README.md"
 # A reader that wants one clip reads its row group.
 _GROUP_BYTES = 1 << 20
-_GROUP_ROWS = 1000
+_GROUP_ROWS = 100
 # Arrow counts the bytes of a column's chunk in 31 bits; JPEG files may be larger than the PNG files.
 _LARGEST_CLIP_BYTES = 1 << 30
 _READ_ROWS = 16

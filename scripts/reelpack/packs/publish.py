@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from reelpack.errors import ClipError, UserError
 from reelpack.files import noticing_full_disk, sha256_file
 from reelpack.packs.base import Entry, PackContext, PackFormat, StoredEntry, value_sha256
-from reelpack.packs.names import TakenNames
+from reelpack.packs.names import SeenIds, TakenNames
 from reelpack.results import canonical
 
 FAILURES = "failures.csv"
@@ -149,9 +149,9 @@ class _Recorder:
         self._context = context
         self._variants = [variant.name for variant in context.variants]
         self._failures = [dict(row) for row in failures]
-        self._seen = {row["clip_id"] for row in self._failures}
-        if len(self._seen) != len(self._failures):
-            raise ValueError("a clip has failed twice")
+        self._seen = SeenIds()
+        for row in self._failures:
+            self._seen.add(row["clip_id"])
         self._names = TakenNames()
         self._rows: list[dict[str, Any]] = []
         self._count = 0
@@ -176,8 +176,6 @@ class _Recorder:
         """Yield the entries that the format can hold, recording all of them."""
         last = -1
         for entry in entries:
-            if entry.clip_id in self._seen:
-                raise ValueError(f"clip {entry.clip_id} comes twice")
             if entry.order <= last:
                 raise ValueError(f"clip {entry.clip_id} does not come in list order")
             last = entry.order
@@ -191,6 +189,7 @@ class _Recorder:
             yield stored
             # Only now: pictures are digested while the format writes them.
             self._record(entry, stored)
+        self._seen.check()
         self._flush()
 
     def failed_ids(self) -> list[str]:

@@ -1,0 +1,103 @@
+"""Packs of many small token clips: writing and reading, against the LMDB that VIMPAC reads.
+
+    python tests/bench/pack_formats.py [CLIPS]
+
+A pack is published as a job does it: digests, checksums and rename with it. Each format runs in a
+process of its own, whose largest memory is printed.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch.utils.data import DataLoader, IterableDataset, RandomSampler
+
+from packs.samples import ONE, context
+from reelpack.packs import Entry, get_format, publish
+from reelpack.readers import open_pack
+
+FORMATS = ("vimpac_lmdb", "webdataset", "parquet", "hdf5")
+CLIPS = 1_000_000
+SHAPE = (2, 16, 16)
+WORKERS = 2
+BATCH = 64
+RANDOM_READS = 2_000
+
+
+def entries(count: int) -> Iterator[Entry]:
+    """Clips whose ids do not come in sorted order."""
+    tokens = np.random.default_rng(0).integers(0, 8192, (997, *SHAPE), np.int16)
+    for order in range(count):
+        arrays = {ONE[0].name: tokens[order % len(tokens)]}
+        yield Entry(f"class/clip_{order * 7919 % 10_000_019}", order, order % 600, None, arrays)
+
+
+def read(data: Any, *, shuffled: bool) -> float:
+    """Clips per second through a loader."""
+    sampler = RandomSampler(data, num_samples=min(RANDOM_READS, len(data))) if shuffled else None
+    loader = DataLoader(
+        data, batch_size=BATCH, num_workers=WORKERS, collate_fn=list, sampler=sampler
+    )
+    start = time.perf_counter()
+    count = sum(len(batch) for batch in loader)
+    return count / (time.perf_counter() - start)
+
+
+def measure(name: str, count: int) -> dict[str, float]:
+    """Write and read one pack."""
+    with tempfile.TemporaryDirectory() as folder:
+        pack = Path(folder) / "pack"
+        start = time.perf_counter()
+        publish(pack, get_format(name), entries(count), context(ONE), failures=[], provenance={})
+        written = count / (time.perf_counter() - start)
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        size = sum(path.stat().st_size for path in pack.rglob("*") if path.is_file())
+        data = open_pack(pack)
+        found = {
+            "written": written,
+            "memory": memory,
+            "bytes": size / count,
+            "in order": read(data, shuffled=False),
+        }
+        if not isinstance(data, IterableDataset):
+            found["shuffled"] = read(data, shuffled=True)
+        return found
+
+
+def main() -> None:
+    """Print what each format does, and its ratio to LMDB."""
+    count = int(sys.argv[1]) if len(sys.argv) > 1 else CLIPS
+    if len(sys.argv) > 2:
+        print(json.dumps(measure(sys.argv[2], count)))
+        return
+    base: dict[str, float] = {}
+    print(f"{count:,} clips of {SHAPE} int16 tokens, {WORKERS} loader workers")
+    for name in FORMATS:
+        command = [sys.executable, __file__, str(count), name]
+        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        found: dict[str, float] = json.loads(done.stdout)
+        base = base or found
+        parts = [
+            f"written {found['written']:,.0f}/s ({found['written'] / base['written']:.2f})",
+            f"{found['memory']:,.0f} MiB at most ({found['memory'] / base['memory']:.2f})",
+            f"{found['bytes']:,.0f} bytes each",
+            *(
+                f"read {how} {found[how]:,.0f}/s ({found[how] / base[how]:.2f})"
+                for how in ("in order", "shuffled")
+                if how in found
+            ),
+        ]
+        print(f"{name}: {', '.join(parts)}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
