@@ -79,7 +79,7 @@ def get_packs(datasets):
 def get_weights():
     """Return the original files of all weights that recipes in use encode with."""
     recipes = {r for data in SETTINGS.datasets.values() for r in data.recipes}
-    encoders = [SETTINGS.recipe(recipe)["encoder"] for recipe in sorted(recipes)]
+    encoders = [SETTINGS.recipe(recipe)["encoder"] or {} for recipe in sorted(recipes)]
     names = {encoder["weights"] for encoder in encoders if "weights" in encoder}
     return [f"resources/weights/{name}/original" for name in sorted(names)]
 

@@ -19,6 +19,7 @@ from typing import Any
 import lmdb
 import pytest
 import yaml
+from PIL import Image
 
 from clips import write_clip
 from reelpack.ledger import read_ledger
@@ -89,7 +90,7 @@ def add_card(project: Project, name: str, base: str, **changes: Any) -> None:
 
 def config(project: Project, dataset: str, **keys: Any) -> dict[str, Any]:
     return {
-        "datasets": {dataset: {"recipes": ["toy"]}},
+        "datasets": {dataset: {"recipes": ["toy", "png_folders_64"]}},
         "recipes": {"toy": RECIPE},
         "weights": {"dalle_encoder": project.add_weights(seed=1)},
         "downloads": {"attempts": 1, "backoff_seconds": 0},
@@ -101,6 +102,16 @@ def pack_keys(project: Project, place: str) -> list[str]:
     (folder,) = (project.folder / f"results/{place}/packs/toy").glob("dalle_*")
     with lmdb.open(str(folder), readonly=True, lock=False) as env, env.begin() as view:
         return [key.decode() for key, _ in view.cursor()]
+
+
+def pack_folders(project: Project, place: str) -> dict[str, list[str]]:
+    """Pictures of each clip of the packed PNG folders, in natural order."""
+    root = project.folder / f"results/{place}/packs/png_folders_64/frames"
+    found: dict[str, list[str]] = {}
+    for path in sorted(root.glob("*/*/*"), key=lambda path: (path.parent, int(path.stem))):
+        assert Image.open(path).size == (64, 64)
+        found.setdefault(path.parent.relative_to(root).as_posix(), []).append(path.name)
+    return found
 
 
 def ledger(project: Project, place: str) -> dict[str, str]:
@@ -165,6 +176,7 @@ def test_a_rar_of_rars_becomes_an_lmdb(site: Site, project: Project, tmp_path: P
     assert jobs["fetch_archives"] == 1
     assert jobs["download_shard"] == 2
     assert sorted(pack_keys(project, "toy101/train_val")) == sorted(ids)
+    assert sorted(pack_folders(project, "toy101/train_val")) == sorted(ids)
     assert ledger(project, "toy101/train_val") == dict.fromkeys(ids, "ok")
     videos = project.folder / "resources/videos/toy101"
     assert {str(p.relative_to(videos)) for p in videos.rglob("*.avi")} == {f"{i}.avi" for i in ids}
@@ -237,6 +249,10 @@ def test_a_list_and_a_mirror_become_an_lmdb(site: Site, project: Project, tmp_pa
     project.build("toy600")
     ids = [f"{label}/{name}_{start}_{end - start}" for label, name, start, end in PUSHES]
     assert sorted(pack_keys(project, "toy600/train")) == sorted(ids[:2])
+    folders = pack_folders(project, "toy600/train")
+    # Class folders keep their blanks, and every picture of the constant-rate clips is there.
+    lengths = {name: 20 + start for name, (_, _, start, _) in zip(ids, PUSHES[:2], strict=False)}
+    assert folders == {k: [f"{i}.png" for i in range(1, n + 1)] for k, n in lengths.items()}
     found = ledger(project, "toy600/train")
     assert found == dict(zip(ids, ["ok", "ok", "gone", "corrupt"], strict=True))
     for name in ids[:2]:
