@@ -32,7 +32,8 @@ def project(tmp_path: Path) -> Project:
         "pack": {"format": "vimpac_lmdb"},
     }
     own = {"videos": "clips", "shards": {"train": 2}, "recipes": ["toy"]}
-    project.write_config({"datasets": {"own": own}, "recipes": {"toy": recipe}})
+    weights = {"dalle_encoder": project.add_weights(seed=1)}
+    project.write_config({"datasets": {"own": own}, "recipes": {"toy": recipe}, "weights": weights})
     return project
 
 
