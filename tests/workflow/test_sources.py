@@ -21,7 +21,9 @@ import pytest
 import yaml
 from PIL import Image
 
+from adapters import records
 from clips import write_clip
+from reelpack.adapters.crc32c import crc32c
 from reelpack.ledger import read_ledger
 from reelpack.url_names import video_name
 from sources.archives import rar4, rar5
@@ -376,3 +378,44 @@ def test_after_a_kill_only_the_rest_is_fetched(
     for name in names:
         # Small files are not resumed: one that was under way begins anew.
         assert site.count(f"/{name}") == 1 or (name not in here and site.count(f"/{name}") == 2)
+
+
+def test_records_and_pictures_become_an_lmdb(site: Site, project: Project, tmp_path: Path) -> None:
+    shot = [bytes([number]) * 12288 for number in range(30)]
+    record = records.example({f"{n}/image_aux1/encoded": [shown] for n, shown in enumerate(shot)})
+    name = "softmotion30_44k/train/traj_0_to_1.tfrecords"
+    pushes = tarred({name: 2 * records.frame(record, crc=crc32c)})
+    url = site.add("/bair.tar", serve(pushes))
+    add_card(
+        project,
+        "toybair",
+        "bair",
+        videos="resources/annotations/toybair",
+        annotations={
+            "files": [{"url": url, "member": "softmotion30_44k/*.tfrecords", "strip": 1}],
+            "adapter": "bair",
+        },
+        splits={"train": {"shards": 1, "clips": 2}},
+    )
+    for number, form in enumerate(("JPEG", "PNG")):
+        stream = io.BytesIO()
+        Image.new("RGB", (48, 40), (99, number, 7)).save(stream, form)
+        site.add(f"/{number}.jpg", serve(stream.getvalue()))
+    site.add("/2.jpg", page())
+    lines = [f"{site.address}/{number}.jpg,{number}\n" for number in range(3)]
+    listing = project.folder / "pictures.csv"
+    listing.write_text("".join(["url,clip_id\n", *lines]))
+    given = config(project, "toybair", max_failed=0.5)
+    given["datasets"]["pictures"] = {"videos": "pictures.csv", "recipes": ["toy"]}
+    given["recipes"]["toy"]["frames"]["fps"] = "1/10"
+    project.write_config(given)
+    project.build("all")
+    ids = [f"train/traj_0_to_1/{number}" for number in (1, 2)]
+    assert pack_keys(project, "toybair/train") == ids
+    assert pack_keys(project, "pictures/all") == ["0", "1"]
+    assert ledger(project, "pictures/all") == {"0": "ok", "1": "ok", "2": "corrupt"}
+    project.build("audit_toybair", "audit_pictures")
+    split = json.loads((project.folder / "results/toybair/audit.json").read_text())["splits"]
+    assert (split["train"]["published"], split["train"]["obtained"]) == (2, 2)
+    files = json.loads((project.folder / "results/pictures/audit.json").read_text())["files"]
+    assert (files["listed"], files["here"], files["waiting"]) == (3, 2, 1)
