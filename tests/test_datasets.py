@@ -1,10 +1,14 @@
 """Datasets as configured: what a card, own videos and own sources mean."""
 
+from dataclasses import replace
+
 import pytest
 
 from helpers import ROOT
 from reelpack.datasets import LIST_PARTS, LIST_SOURCES
+from reelpack.download import ShardRow
 from reelpack.errors import UserError
+from reelpack.fetching import Plan
 from reelpack.settings import Settings
 
 
@@ -113,6 +117,20 @@ def test_own_lists_may_hold_addresses(tmp_path):
     assert http == {"number": 0, **LIST_SOURCES[0]}
     assert youtube == {"number": 1, "youtube": {"wanted_side": 128}}
     assert datasets(mine={"videos": str(tmp_path)}).sources("mine", "all") == []
+
+
+def test_files_that_an_own_list_names_come_from_no_archive(tmp_path):
+    path = tmp_path / "list.csv"
+    path.write_text("path,split\na.mp4,train_val\n")
+    settings = datasets(ucf101={"videos": str(path)}, kinetics400={"videos": str(path)})
+    assert settings.datasets["ucf101"].archives() == []
+    assert settings.datasets["kinetics400"].archives() == []
+    for name in ("ucf101", "kinetics400"):
+        split = next(iter(settings.datasets[name].shards))
+        plan = Plan(settings.sources(name, split))
+        row = ShardRow("a", "a.mp4", str(tmp_path / "a.mp4"), None, None, None, None, "")
+        assert not plan.serves(row)
+        assert plan.serves(replace(row, url="http://x/a.mp4"))
 
 
 def test_files_that_a_person_brings_are_watched(tmp_path, monkeypatch):

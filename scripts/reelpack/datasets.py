@@ -98,7 +98,9 @@ class Dataset:
     def sources(self) -> list[Mapping[str, Any]]:
         """Where files come from, in the order of trial."""
         if self.is_list and not self.made_by:
-            return list(self.card.get("sources", LIST_SOURCES))
+            # Such a list names every file; only those with an address are ours to bring, or to remove.
+            named = self.card.get("sources", [])
+            return [s for s in named if s.get("http") is True or "youtube" in s] or LIST_SOURCES
         if not self.is_annotated:
             return []
         if self.is_own:
