@@ -12,6 +12,7 @@ from PIL import Image
 
 from clips import cut_file, write_audio, write_clip
 from helpers import ROOT, write
+from reelpack.annotated import make_annotated_manifest
 from reelpack.audit.asked import Asked, AskedSplit, asked_of, state
 from reelpack.audit.counts import count_split
 from reelpack.audit.files import audit_files, length_problem
@@ -180,6 +181,45 @@ def test_what_a_source_may_bring_is_not_missing(tmp_path):
     assert [finding.clip_id for finding in audit.findings["missing"]] == ["own"]
     assert (audit.listed, audit.here, audit.waiting) == (2, 0, 1)
     assert "2 listed, 0 here, 1 still to be fetched" in audit_text(asked, {}, audit)
+
+
+def test_a_folder_against_published_annotations(tmp_path):
+    """Clips of two seconds, cut from longer videos; one file holds the longer video, one too little."""
+    pushes = {"aaaaaaaaaaa": 50, "bbbbbbbbbbb": 20, "ccccccccccc": 0, "wwwwwwwwwww": 200}
+    lines = ["label,youtube_id,time_start,time_end,split"]
+    lines += [f"zumba,{name},3,5,train" for name in pushes]
+    write(tmp_path / "lists/train.csv", "\n".join(lines))
+    folder = tmp_path / "own"
+    names = {
+        "aaaaaaaaaaa": "zumba/aaaaaaaaaaa_3_2.MKV",
+        "bbbbbbbbbbb": "bbbbbbbbbbb_3_2.mp4",
+        "wwwwwwwwwww": "wwwwwwwwwww.mp4",
+    }
+    for name, place in names.items():
+        (folder / place).parent.mkdir(parents=True, exist_ok=True)
+        write_clip(folder / place, frames=pushes[name])
+    write(folder / "zumba" / "other_3_2.mp4")
+    entry = {"recipes": ["vimpac_256"], "videos": str(folder), "splits": ["train"]}
+    data = Settings({"datasets": {"kinetics600": entry}}, ROOT).datasets["kinetics600"]
+    make_annotated_manifest(
+        data.manifest_result("train", is_watched=True),
+        folder=tmp_path / "lists",
+        manifest=tmp_path / "train/manifest.parquet",
+        tables=[tmp_path / "train/shards/00000.parquet"],
+    )
+    audit = audit_files(tmp_path, asked_of(data), workers=1)
+    found = {
+        name: [(f.clip_id, os.path.relpath(f.path, folder)) for f in each]
+        for name, each in audit.findings.items()
+        if each
+    }
+    assert found == {
+        "missing": [("zumba/ccccccccccc_3_2", "zumba/ccccccccccc_3_2.mp4")],
+        "duration": [("zumba/bbbbbbbbbbb_3_2", "bbbbbbbbbbb_3_2.mp4")],
+        "unlisted": [("", "zumba/other_3_2.mp4")],
+    }
+    assert audit.findings["duration"][0].message == "lasts 0.80 s; 2 s are listed"
+    assert (audit.listed, audit.here, audit.waiting) == (4, 3, 0)
 
 
 def window(start, end, *, whole=None):

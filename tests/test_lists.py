@@ -115,6 +115,8 @@ MISTAKES = {
     "port": ("url\nhttp://x:99999/y\n", "row 2: address 'http://x:99999/y': Port out of range"),
     "captions": ("path,captions\na,just one\n", "row 2: captions 'just one' is no list of texts"),
     "numbers": ('path,captions\na,"[1, 2]"\n', "row 2: captions [1, 2] is no list of texts"),
+    "twice with blanks": ("path, path\na,b\n", "column 'path' stands there twice"),
+    "inexact label": ("path,label\na,9007199254740993\n", "row 2: label '9007199254740993' is no"),
     "no rows": ("path\n", "no rows in this list"),
     "empty file": ("", "cannot be read: No columns"),
     "latin-1": ("path\né.mp4\n".encode("latin-1"), "cannot be read: 'utf-8' codec can't decode"),

@@ -162,7 +162,7 @@ def _numbers(
 
 def _labels(table: pd.DataFrame, path: Path) -> pd.Series:
     numbers = _numbers(table, "label", path, kind="whole number")
-    wrong = (numbers.notna() & ((numbers % 1 != 0) | (numbers.abs() > 2**53))).to_numpy()
+    wrong = (numbers.notna() & ((numbers % 1 != 0) | (numbers.abs() >= 2**53))).to_numpy()
     if wrong.any():
         value = table["label"][wrong].tolist()[0]
         raise UserError(f"{path}: row {row_of(wrong, path)}: label {value!r} is no whole number")
