@@ -9,6 +9,7 @@ import pytest
 
 from clips import picture, write_clip
 from reelpack.cut.clip import CUTS, cut_clip
+from reelpack.errors import ClipError
 
 RATE = 16000
 WINDOW = (0.505, 1.333)
@@ -101,3 +102,12 @@ def test_a_window_behind_the_sound_has_none(tmp_path: Path, how: str) -> None:
     cut_clip(path, tmp_path / "cut", how=how, start_seconds=1.0, end_seconds=2.0)  # type: ignore[arg-type]
     with av.open(str(tmp_path / "cut")) as file:
         assert not file.streams.audio
+
+
+@pytest.mark.parametrize("how", CUTS)
+def test_sound_that_nobody_knows_is_not_dropped(tmp_path: Path, how: str) -> None:
+    path = write_clip(tmp_path / "a.mkv", frames=30, audio_seconds=1.0)
+    path.write_bytes(path.read_bytes().replace(b"A_AAC", b"A_ZZZ"))
+    with pytest.raises(ClipError, match="no decoder for its sound track") as caught:
+        cut_clip(path, tmp_path / "cut", how=how, start_seconds=0.2, end_seconds=0.8)  # type: ignore[arg-type]
+    assert caught.value.failure == "trim"

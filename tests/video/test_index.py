@@ -1,13 +1,16 @@
 """What the index tells about clips, good and bad."""
 
+import errno
 from fractions import Fraction
 from pathlib import Path
 
+import av.error
 import pytest
 
 from clips import cut_file, write_audio, write_clip
 from reelpack.errors import ClipError
 from reelpack.video.index import index_video
+from reelpack.video.source import clip_errors
 
 
 def failure(path: Path) -> str:
@@ -91,6 +94,46 @@ def test_files_that_are_no_video(
     path.write_bytes(content)
     assert failure(path) == expected
     assert capfd.readouterr().err == ""
+
+
+def test_titles_may_be_in_any_encoding(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", frames=3)
+    content = path.read_bytes()
+    assert content.count(b"VideoHandler") == 1
+    path.write_bytes(content.replace(b"VideoHandler", b"Vid\xe9oH\xe4ndler"[:12]))
+    assert len(index_video(path).pts) == 3
+
+
+def test_a_codec_that_nobody_knows(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", frames=3)
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+    assert failure(path) == "decode"
+
+
+def test_a_stream_that_begins_in_mid_file(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.ts", frames=55, audio_seconds=2.0)
+    content = bytearray(path.read_bytes())
+    starts = [
+        place
+        for place in range(len(content) // 376 * 188, len(content), 188)
+        if content[place + 1 : place + 3] == b"\x41\x00"
+    ]
+    # One picture gets the number of a stream that the table of programmes does not know.
+    content[0] ^= 255
+    content[starts[0] + 1] = 0x5C
+    path.write_bytes(content)
+    assert failure(path) == "corrupt"
+
+
+@pytest.mark.parametrize(
+    ("number", "passes"),
+    [(errno.ENOMEM, False), (errno.EIO, False), (errno.EPERM, False), (errno.ENOSPC, True),
+     (errno.EACCES, True), (errno.EMFILE, True)],
+)  # fmt: skip
+def test_only_what_the_machine_is_at_fault_for_passes(number: int, passes: bool) -> None:
+    expected = av.error.FFmpegError if passes else ClipError
+    with pytest.raises(expected), clip_errors(Path("a.mp4"), "corrupt"):
+        av.error.err_check(-number)
 
 
 def test_missing_files_and_folders(tmp_path: Path) -> None:

@@ -12,8 +12,7 @@ from typing import Literal, get_args
 
 from reelpack.cut.exact import encode_window
 from reelpack.cut.keyframe import copy_window
-from reelpack.cut.window import Asked, CutFile, measured
-from reelpack.video.index import index_video
+from reelpack.cut.window import Asked, CutFile, indexed, measured
 
 Cut = Literal["exact", "keyframe"]
 CUTS: tuple[Cut, ...] = get_args(Cut)
@@ -57,7 +56,7 @@ def measure_clip(
     Raises:
         ClipError: as `cut_clip` does.
     """
-    index = index_video(path)
+    index, _ = indexed(path)
     asked = (
         Asked.of_index(index, start_seconds, end_seconds)
         if index.plannable

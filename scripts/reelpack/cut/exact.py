@@ -12,9 +12,8 @@ import numpy as np
 
 from reelpack.cut.mp4 import Packet, open_mp4, timescale, write_packets
 from reelpack.cut.sound import open_sound
-from reelpack.cut.window import Asked
+from reelpack.cut.window import Asked, indexed
 from reelpack.cut.x264 import Encoder
-from reelpack.video.index import read_index
 from reelpack.video.pictures import MismatchError, all_pictures, planned_pictures
 from reelpack.video.plan import plan
 from reelpack.video.source import Source, clip_errors, open_source
@@ -39,8 +38,7 @@ def encode_window(
         ClipError: too_short, trim, and what decoding raises.
     """
     try:
-        with open_source(path) as source:
-            index = read_index(source)
+        index, _ = indexed(path)
         if not index.plannable:
             raise MismatchError(index.unplannable)
         asked = Asked.of_index(index, start_seconds, end_seconds)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +10,15 @@ import av
 
 from reelpack.cut.mp4 import Packet, open_mp4, set_shown_ticks, timescale, write_packets
 from reelpack.cut.sound import open_sound
-from reelpack.cut.window import Asked
+from reelpack.cut.window import Asked, DecodeStamps, indexed
 from reelpack.errors import ClipError
-from reelpack.video.index import VideoIndex, read_index
+from reelpack.video.index import VideoIndex
 from reelpack.video.plan import packet_span
 from reelpack.video.source import Source, clip_errors, open_source
 
 COPIED_CODECS = frozenset(
     {"h264", "hevc", "av1", "vp9", "mpeg4", "mpeg2video", "mpeg1video", "mjpeg"}
 )
-DecodeStamps = tuple[int | None, ...]
 
 
 def copy_window(
@@ -39,9 +37,7 @@ def copy_window(
         ClipError: too_short, corrupt, no_video, missing; trim where mp4 does not hold the codec or
             the video's stamps do not say which packet is which picture.
     """
-    with clip_errors(path, "missing"):
-        state = path.stat()
-    index, decode_stamps = _indexed(path, (state.st_mtime_ns, state.st_size))
+    index, decode_stamps = indexed(path)
     problem = index.unplannable
     if index.codec not in COPIED_CODECS:
         problem = f"mp4 files do not hold {index.codec}"
@@ -69,15 +65,6 @@ def copy_window(
 
 def _not_copied(path: Path, problem: str) -> ClipError:
     return ClipError("trim", f"{path}: {problem}; allowed: trim: exact or virtual")
-
-
-@functools.lru_cache(maxsize=4)
-def _indexed(path: Path, state: tuple[int, int]) -> tuple[VideoIndex, DecodeStamps]:  # noqa: ARG001 - a changed file is another one
-    """Index a file; clips of one video follow one another, so the last few are kept."""
-    stamps: list[int | None] = []
-    with open_source(path) as source:
-        index = read_index(source, keep=lambda packet: stamps.append(packet.dts))
-    return index, tuple(stamps)
 
 
 @dataclass(frozen=True)

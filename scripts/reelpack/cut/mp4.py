@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
 import av
-import av.error
 
 from reelpack.errors import ClipError
+from reelpack.video.source import open_source
 
 Packet: TypeAlias = "av.Packet[Any]"
 
@@ -59,9 +59,9 @@ def open_mp4(target: Path, *, scale: int, comment: str) -> av.container.OutputCo
 def read_comment(path: Path) -> str | None:
     """Return the comment of an mp4 file; None where there is no file, or no such one."""
     try:
-        with av.open(f"file:{path}", format="mp4", options={"protocol_whitelist": "file"}) as file:
-            return file.metadata.get("comment")
-    except (av.error.FFmpegError, OSError):
+        with open_source(path) as source:
+            return source.container.metadata.get("comment")
+    except ClipError:
         return None
 
 

@@ -17,6 +17,7 @@ from av.stream import Discard
 
 from reelpack.cut.mp4 import Packet
 from reelpack.cut.window import Asked
+from reelpack.errors import ClipError
 from reelpack.video.source import clip_errors, open_source
 
 Samples = npt.NDArray[np.float32]
@@ -32,7 +33,11 @@ _LEAD_SECONDS = Fraction(1, 4)
 
 @contextlib.contextmanager
 def open_sound(path: Path, asked: Asked) -> Iterator[Sound | None]:
-    """Open the best sound track of a video in a window, None where it has none."""
+    """Open the best sound track of a video in a window, None where it has none.
+
+    Raises:
+        ClipError: trim, for a codec that nobody knows.
+    """
     if not asked.has_audio:
         yield None
         return
@@ -41,6 +46,10 @@ def open_sound(path: Path, asked: Asked) -> Iterator[Sound | None]:
         if not isinstance(stream, av.AudioStream) or not stream.time_base:
             yield None
             return
+        if stream.codec_context is None:
+            raise ClipError(
+                "trim", f"{path}: no decoder for its sound track; allowed: trim: virtual"
+            )
         for other in source.container.streams:
             other.discard = Discard.default if other.index == stream.index else Discard.all
         yield Sound(path, source.container, stream, asked.begin_seconds, asked.end_seconds)
@@ -156,7 +165,7 @@ class Sound:
         resampler = av.AudioResampler(format="fltp", layout=layout, rate=rate)
         decoder = self.stream.codec_context
         with clip_errors(self.path, "decode"):
-            for packet in [*packets, None]:
+            for packet in itertools.chain(packets, [None]):
                 for frame in decoder.decode(packet):
                     for part in resampler.resample(frame):
                         yield self._placed(part, rate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,11 +12,34 @@ import numpy as np
 import numpy.typing as npt
 
 from reelpack.errors import ClipError
-from reelpack.video.index import VideoIndex, index_video
+from reelpack.video.index import VideoIndex, index_video, read_index
 from reelpack.video.pictures import all_pictures
 from reelpack.video.sampling import Window, find_window
+from reelpack.video.source import clip_errors, open_source
 
+DecodeStamps = tuple[int | None, ...]
 Stamps = npt.NDArray[np.int64]
+
+
+def indexed(path: Path) -> tuple[VideoIndex, DecodeStamps]:
+    """Index a video, and give the decode stamps of its packets in their order.
+
+    Clips of one video follow one another, so the last few are kept while their files stay.
+
+    Raises:
+        ClipError: missing, corrupt or no_video.
+    """
+    with clip_errors(path, "missing"):
+        state = path.stat()
+    return _indexed(path, (state.st_mtime_ns, state.st_size, state.st_ino))
+
+
+@functools.lru_cache(maxsize=4)
+def _indexed(path: Path, state: tuple[int, ...]) -> tuple[VideoIndex, DecodeStamps]:  # noqa: ARG001 - a changed file is another one
+    stamps: list[int | None] = []
+    with open_source(path) as source:
+        index = read_index(source, keep=lambda packet: stamps.append(packet.dts))
+    return index, tuple(stamps)
 
 
 @dataclass(frozen=True)

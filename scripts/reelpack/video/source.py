@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -22,6 +23,9 @@ Packet: TypeAlias = "av.Packet[Any]"
 _MICROSECOND = Fraction(1, 1_000_000)
 # Only the file itself: a playlist in the guise of a video must not open the network.
 _OPEN_OPTIONS = {"protocol_whitelist": "file"}
+_MACHINE = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ENFILE}
+)
 # Formats that name other files to be read.
 _FOLLOWS_FILES = frozenset({"concat", "dash", "hls", "imf", "rtsp", "sdp", "tty"})
 _CLOCK_JUMPS = int(FormatFlags.ts_discont.value)  # type: ignore[call-overload]
@@ -50,7 +54,7 @@ class Source:
             raise ClipError("no_video", f"{path}: the file has no video stream")
         self.stream = videos[0]
         self.time_base = Fraction(self.stream.time_base or 1)
-        if not self.stream.codec_context.is_decoder:
+        if not (self.stream.codec_context and self.stream.codec_context.is_decoder):
             raise ClipError("decode", f"{path}: no decoder for its video stream")
         self.has_audio = bool(container.streams.audio)
         for stream in container.streams:
@@ -61,12 +65,19 @@ class Source:
         """Packets with content, in decode order."""
         with clip_errors(self.path, "corrupt"):
             before = losses()
-            for packet in self.container.demux(self.stream):
+            for packet in self._demuxed():
                 if losses() != before:
                     raise ClipError("corrupt", f"{self.path}: part of the file is unreadable")
                 if packet.size:
                     yield packet
                     before = losses()
+
+    def _demuxed(self) -> Iterator[Packet]:
+        try:
+            yield from self.container.demux(self.stream)
+        except IndexError as error:
+            # PyAV counts the streams once, when the file is opened.
+            raise ClipError("corrupt", f"{self.path}: a stream begins in mid-file") from error
 
     def decoder(self) -> av.VideoCodecContext:
         """The stream's decoder, with one thread: the caller decides how many clips run at once."""
@@ -165,19 +176,23 @@ def open_source(path: Path | str) -> Iterator[Source]:
     path = Path(path)
     check_file(path)
     with clip_errors(path, "corrupt"):
-        container = av.open(f"file:{path}", options=_OPEN_OPTIONS)
+        # Titles may be in any encoding; nobody reads them here.
+        container = av.open(f"file:{path}", options=_OPEN_OPTIONS, metadata_errors="replace")
     with container:
         yield Source(path, container)
 
 
 @contextlib.contextmanager
 def clip_errors(path: Path, failure: FailureClass) -> Iterator[None]:
-    """Turn libav's errors about a clip into `ClipError`; a full disk or memory passes through."""
+    """Turn libav's errors about a clip into `ClipError`; what is this machine's fault passes through.
+
+    Too little memory and failing reads are not: damaged sizes ask libav for more than there is.
+    """
     try:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ClipError("missing", f"{path}: no such file") from error
     except av.error.FFmpegError as error:
-        if isinstance(error, OSError | MemoryError):
+        if error.errno in _MACHINE:
             raise
         raise ClipError(failure, f"{path}: {error.strerror}") from error
