@@ -65,11 +65,11 @@ MISTAKES = {
     "recipe key": (own_recipe(frame={}), "recipe x: unknown key 'frame'; allowed: crop, desc"),
     "frames key": (
         own_recipe(frames={"fps": 2, "short": 3}),
-        "recipe x: frames: unknown key 'short'; allowed: at_least, every, first, fps",
+        "recipe x: frames: unknown key 'short'; allowed: at_least, every, favd, first",
     ),
     "crop key": (
         own_recipe(crop={"size": 64, "pos": "top"}),
-        "recipe x: crop: unknown key 'pos'; allowed: hflip, position, size",
+        "recipe x: crop: unknown key 'pos'; allowed: fit, hflip, jpeg, position, size",
     ),
     "encoder key": (
         own_recipe(encoder={"name": "vqvae", "modle": "x"}),
@@ -174,7 +174,7 @@ MISTAKES = {
     ),
     "fps and uniform": (
         own_recipe(frames={"fps": 2, "uniform": 3, "shorter_side": 64}),
-        "recipe x: frames: exactly one of fps, uniform, every; got ['fps', 'uniform']",
+        "recipe x: frames: exactly one of fps, uniform, every, violet, favd; got ['fps', 'uniform']",
     ),
     "no sampling": (own_recipe(frames={"shorter_side": 64}), "exactly one of fps, uniform, every"),
     "fps 0": (

@@ -21,6 +21,7 @@ from .recipes import Product
 from .stage import Stage, Task
 from .video.decode import decode_frames
 from .video.geometry import Crop, Scale, crop_frame
+from .video.jpeg import jpeg_bytes
 from .video.sampling import Sampling
 
 
@@ -30,6 +31,8 @@ def sampling_of(frames: Mapping[str, Any]) -> Sampling:
         fps=Fraction(str(frames["fps"])) if "fps" in frames else None,
         uniform=frames.get("uniform"),
         every=frames.get("every", False),
+        violet=frames.get("violet"),
+        favd=frames.get("favd"),
         first=frames.get("first"),
         at_least=frames.get("at_least"),
     )
@@ -41,6 +44,7 @@ def scale_of(frames: Mapping[str, Any]) -> Scale:
         shorter_side=frames.get("shorter_side"),
         square=frames.get("square"),
         scaler=frames["scaler"],
+        jpeg=frames.get("jpeg"),
     )
 
 
@@ -67,7 +71,7 @@ def extract_clip(task: Task) -> None:
     )
     with replace_file(task.target) as temporary, ClipWriter(temporary, clip.clip_id) as writer:
         for frame in frames:
-            writer.add(frame.pixels[0], pts_seconds=frame.pts_seconds)
+            writer.add(frame.images[0], pts_seconds=frame.pts_seconds)
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,9 @@ def crop_clip(task: Task) -> None:
     pairs = zip(shard.frames(clip_id), shard.pts_seconds(clip_id), strict=True)
     with replace_file(task.target) as temporary, ClipWriter(temporary, clip_id) as writer:
         for frame, pts_seconds in pairs:
-            writer.add(crop_frame(frame, crop), pts_seconds=pts_seconds)
+            cropped = crop_frame(frame, crop)
+            keep = cropped if crop is None or crop.jpeg is None else jpeg_bytes(cropped, crop.jpeg)
+            writer.add(keep, pts_seconds=pts_seconds)
 
 
 EXTRACT = Stage("extract_frames", extract_clip, split_shard, join_clips, ("reelpack.extract",))

@@ -1,9 +1,9 @@
-"""Frame shards: uncompressed tars of `{clip_id}/{n:06d}.png` with time stamps, in list order.
+"""Frame shards: uncompressed tars of `{clip_id}/{n:06d}.png` or `.jpg` with time stamps, in list order.
 
 Behind the pictures of a clip stands `{clip_id}/index.json` with their time stamps in seconds. A clip's
 members lie together, so a shard is the plain concatenation of its clips. The codec is PNG at zlib level 1:
 lossless, a third of the raw bytes, and every reader has it; lossless WebP takes 0.7 of its bytes and 1.3 of
-its time (tests/bench/codecs.py).
+its time (tests/bench/codecs.py). Where the recipe's frames are JPEG files, they are kept as such.
 """
 
 from __future__ import annotations
@@ -38,9 +38,11 @@ class ClipWriter:
     def __enter__(self) -> ClipWriter:
         return self
 
-    def add(self, frame: Frame, *, pts_seconds: float) -> None:
-        """Add the next frame, uint8[H,W,3]."""
-        self._member(f"{len(self.pts_seconds):06d}.png", encode_picture(frame, image="png"))
+    def add(self, frame: Frame | bytes, *, pts_seconds: float) -> None:
+        """Add the next frame, uint8[H,W,3] or a JPEG file."""
+        jpeg = isinstance(frame, bytes)
+        data = frame if isinstance(frame, bytes) else encode_picture(frame, image="png")
+        self._member(f"{len(self.pts_seconds):06d}.{'jpg' if jpeg else 'png'}", data)
         self.pts_seconds.append(pts_seconds)
 
     def _member(self, name: str, data: bytes) -> None:

@@ -26,7 +26,7 @@ def variant_of(product: Product) -> Variant:
         name=product.name.replace("/", "_"),
         shorter_side=product.frames.get("shorter_side"),
         square=product.frames.get("square"),
-        **crop,
+        **{key: crop[key] for key in ("size", "position", "hflip") if key in crop},
     )
 
 

@@ -13,8 +13,9 @@ from .errors import UserError
 from .formats import check_format
 
 STRIDES = {"dalle": 8, "vqvae": 4}
+RULES = ("fps", "uniform", "every", "violet", "favd")
 ALTERNATIVES = {
-    "frames": (("fps", "uniform", "every"), ("shorter_side", "square")),
+    "frames": (RULES, ("shorter_side", "square")),
     "encoder": (("weights", "model"),),
 }
 
@@ -25,7 +26,8 @@ class Product:
 
     Attributes:
         frames: the recipe's `frames` mapping with a single `shorter_side`.
-        crop: mapping of size, position, hflip, or None for whole frames.
+        crop: mapping of size, position, hflip and, where not the usual, fit and jpeg; None for
+            whole frames.
     """
 
     frames: Mapping[str, Any]
@@ -40,10 +42,9 @@ class Product:
             fps = Fraction(str(frames["fps"]))
             over = "" if fps.denominator == 1 else f"d{fps.denominator}"
             parts.append(f"fps{fps.numerator}{over}")
-        elif "uniform" in frames:
-            parts.append(f"uniform{frames['uniform']}")
         else:
-            parts.append("every")
+            (rule,) = (name for name in RULES if name in frames)
+            parts.append("every" if rule == "every" else f"{rule}{frames[rule]}")
         parts += [f"first{frames['first']}"] if "first" in frames else []
         parts += [f"min{frames['at_least']}"] if "at_least" in frames else []
         if "shorter_side" in frames:
@@ -54,6 +55,7 @@ class Product:
             parts.append("native")
         # It also turns the colours to RGB where no size changes.
         parts += [frames["scaler"]] if frames["scaler"] != "bicubic" else []
+        parts += [f"jpeg{frames['jpeg']}"] if "jpeg" in frames else []
         return "_".join(parts)
 
     @property
@@ -61,8 +63,10 @@ class Product:
         """Readable, injective name of the crop, such as `center256_hflip`; `whole` for none."""
         if self.crop is None:
             return "whole"
+        fit = self.crop.get("fit", "cut")
         flip = "_hflip" if self.crop["hflip"] else ""
-        return f"{self.crop['position']}{self.crop['size']}{flip}"
+        jpeg = f"_jpeg{self.crop['jpeg']}" if "jpeg" in self.crop else ""
+        return f"{self.crop['position'] if fit == 'cut' else fit}{self.crop['size']}{flip}{jpeg}"
 
     @property
     def name(self) -> str:
@@ -73,7 +77,7 @@ class Product:
     def side(self) -> int | None:
         """Side of the square pictures in pixels, None where clips differ in size."""
         if self.crop is not None:
-            return int(self.crop["size"])
+            return None if self.crop.get("fit") == "linear" else int(self.crop["size"])
         return self.frames.get("square")
 
 
@@ -92,7 +96,9 @@ def products(recipe: Mapping[str, Any]) -> list[Product]:
     crops: list[dict[str, Any] | None] = [None]
     if crop is not None:
         pairs = itertools.product(as_list(crop["position"]), as_list(crop["hflip"]))
-        crops = [{"size": crop["size"], "position": p, "hflip": f} for p, f in pairs]
+        # Spelt only where it is not the usual, so that the usual has one spelling.
+        more = {key: crop[key] for key in ("fit", "jpeg") if crop.get(key, "cut") != "cut"}
+        crops = [{"size": crop["size"], "position": p, "hflip": f, **more} for p, f in pairs]
     return [Product(frames, cut) for frames, cut in itertools.product(frame_sets, crops)]
 
 
@@ -130,21 +136,33 @@ def check_frames(card: Mapping[str, Any], *, where: str) -> None:
         UserError: one line that names the key, what it may be, and where.
     """
     frames, crop = card["frames"], card["crop"]
-    chosen = [key for key in ("fps", "uniform", "every") if key in frames]
+    chosen = [key for key in RULES if key in frames]
     if len(chosen) != 1:
         raise UserError(
-            f"{where}: frames: exactly one of fps, uniform, every; got {chosen or 'none'}"
+            f"{where}: frames: exactly one of {', '.join(RULES)}; got {chosen or 'none'}"
         )
     if "shorter_side" in frames and "square" in frames:
         raise UserError(f"{where}: frames: at most one of shorter_side and square; got both")
-    for limit in ("first", "uniform"):
+    if frames.get("jpeg") == "ffmpeg" and "square" in frames:
+        raise UserError(f"{where}: frames.jpeg: ffmpeg is not for frames.square; a number is")
+    for limit in ("first", "uniform", "violet", "favd"):
         if limit in frames and frames.get("at_least", 0) > frames[limit]:
             raise UserError(
                 f"{where}: frames.at_least: {frames['at_least']} is larger than {limit}, so that no"
                 f" clip would do; at most {frames[limit]}"
             )
+    if crop is None:
+        return
+    if "jpeg" in crop and card.get("encoder", card) is not None:
+        raise UserError(f"{where}: crop.jpeg: only in recipes without encoder; frames.jpeg is not")
+    fit = crop.get("fit", "cut")
+    if fit != "cut":
+        for key, usual in (("position", "center"), ("hflip", False)):
+            if as_list(crop[key]) != [usual]:
+                raise UserError(f"{where}: crop.{key}: only with fit: cut; got fit: {fit}")
+        return
     for side in as_list(frames.get("shorter_side", frames.get("square"))):
-        if crop is not None and side is not None and crop["size"] > side:
+        if side is not None and crop["size"] > side:
             raise UserError(
                 f"{where}: crop.size: {crop['size']} is larger than the frame, whose shorter side"
                 f" is {side} (frames.shorter_side or frames.square); at most {side}"

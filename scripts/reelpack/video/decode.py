@@ -12,12 +12,13 @@ import av
 import numpy as np
 
 from reelpack.errors import ClipError
-from reelpack.video.convert import Converter
+from reelpack.video.convert import Converter, Image
 from reelpack.video.geometry import Picture, Scale
 from reelpack.video.index import VideoIndex, index_video, read_index
+from reelpack.video.jpeg import jpeg_pixels
 from reelpack.video.pictures import MismatchError, all_pictures, planned_pictures
 from reelpack.video.plan import plan
-from reelpack.video.sampling import Indices, Sampling, sample
+from reelpack.video.sampling import Indices, Sampling, filter_rate, sample
 from reelpack.video.source import Packet, clip_errors, open_source
 from reelpack.video.stills import index_stills, is_still, read_stills
 
@@ -31,11 +32,18 @@ class DecodedFrame:
 
     Args:
         pts_seconds: its time in seconds from the first shown picture of the stream.
-        pixels: one RGB `uint8[height, width, 3]` for each scale asked for.
+        images: one for each scale asked for: RGB `uint8[height, width, 3]`, or a JPEG file.
     """
 
     pts_seconds: float
-    pixels: tuple[Picture, ...]
+    images: tuple[Image, ...]
+
+    @property
+    def pixels(self) -> tuple[Picture, ...]:
+        """The images as RGB `uint8[height, width, 3]`, JPEG files decoded."""
+        return tuple(
+            jpeg_pixels(image) if isinstance(image, bytes) else image for image in self.images
+        )
 
 
 def decode_frames(
@@ -151,18 +159,21 @@ class _Job:
         pictures: Iterator[tuple[int, av.VideoFrame]],
     ) -> Iterator[DecodedFrame]:
         """Convert each picture once, and give it as often as its key is in `keys`."""
-        converters = [Converter(scale, index) for scale in self.scales]
+        rate = filter_rate(
+            index, self.sampling, start_seconds=self.start_seconds, end_seconds=self.end_seconds
+        )
+        converters = [Converter(scale, index, rate=rate) for scale in self.scales]
         last: int | None = None
-        pixels: tuple[Picture, ...] = ()
+        images: tuple[Image, ...] = ()
         for key, stamp in zip(keys, stamps, strict=True):
             if key != last:
                 last, frame = next(pictures, (-1, None))
                 if last != key or frame is None:
                     raise MismatchError("a wanted picture did not come out")
                 with clip_errors(self.path, "decode"):
-                    pixels = tuple(converter(frame) for converter in converters)
+                    images = tuple(converter(frame) for converter in converters)
             yield DecodedFrame(
-                pts_seconds=float((stamp - int(index.pts[0])) * index.time_base), pixels=pixels
+                pts_seconds=float((stamp - int(index.pts[0])) * index.time_base), images=images
             )
         # Runs the decoder's own checks to their end.
         for _ in pictures:

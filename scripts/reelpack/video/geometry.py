@@ -14,6 +14,7 @@ from av.sidedata.sidedata import Type as SideData
 from PIL import Image
 
 from reelpack.errors import ClipError, UserError
+from reelpack.video.resize import resize_linear
 
 Picture = npt.NDArray[np.uint8]
 Scaler = Literal[
@@ -23,22 +24,27 @@ Scaler = Literal[
 SCALERS: tuple[Scaler, ...] = get_args(Scaler)
 CropPosition = Literal["top", "center", "bottom"]
 CROP_POSITIONS: tuple[CropPosition, ...] = get_args(CropPosition)
+Fit = Literal["cut", "pad", "linear"]
+FITS: tuple[Fit, ...] = get_args(Fit)
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How large the pictures become; with neither side given they keep their own size.
+    """How large the pictures become, and how they are kept; with neither side given, at full size.
 
     Args:
         shorter_side: pixels of the shorter side, scaled by libswscale (see `scaled_size`).
         square: pixels of both sides: the centre square of the full-size picture, resized by Pillow
             with Lanczos, as LVT prepares its Kinetics frames.
         scaler: libswscale's algorithm, also used where only the pixel format changes.
+        jpeg: they become JPEG files of this quality (Pillow, colours at half the size), or
+            "ffmpeg": such files as the ffmpeg program writes when no quality is asked for.
     """
 
     shorter_side: int | None = None
     square: int | None = None
     scaler: Scaler = "bicubic"
+    jpeg: int | Literal["ffmpeg"] | None = None
 
     def __post_init__(self) -> None:
         if self.shorter_side is not None and self.square is not None:
@@ -46,19 +52,37 @@ class Scale:
         for name, side in (("shorter_side", self.shorter_side), ("square", self.square)):
             if side is not None and side < 1:
                 raise UserError(f"scale: {name} is {side}; it must be 1 or more")
+        _check_jpeg(self.jpeg, "scale", others=("ffmpeg",))
+        if self.jpeg == "ffmpeg" and self.square is not None:
+            raise UserError("scale: jpeg: ffmpeg knows no square; allowed with it: shorter_side")
         if self.scaler not in SCALERS:
             raise UserError(f"scale: scaler {self.scaler!r} is not one of {', '.join(SCALERS)}")
 
 
 @dataclass(frozen=True)
 class Crop:
-    """A square cut out of the scaled picture, perhaps mirrored left to right."""
+    """What becomes of the scaled picture.
+
+    Args:
+        size: pixels; of which sides, `fit` says.
+        position: where a square is cut.
+        hflip: mirror the square left to right.
+        fit: "cut": cut a square of `size`; "pad": see `pad_frame`; "linear": see `linear_frame`.
+        jpeg: keep the outcome as a JPEG file of this quality.
+    """
 
     size: int
     position: CropPosition = "center"
     hflip: bool = False
+    fit: Fit = "cut"
+    jpeg: int | None = None
 
     def __post_init__(self) -> None:
+        _check_jpeg(self.jpeg, "crop")
+        if self.fit not in FITS:
+            raise UserError(f"crop: fit {self.fit!r} is not one of {', '.join(FITS)}")
+        if self.fit != "cut" and (self.position != "center" or self.hflip):
+            raise UserError(f"crop: position and hflip are for fit: cut; got fit: {self.fit}")
         if self.size < 1:
             raise UserError(f"crop: size is {self.size}; it must be 1 or more")
         if self.position not in CROP_POSITIONS:
@@ -88,13 +112,17 @@ def crop_offset(width: int, height: int, *, size: int, position: CropPosition) -
 
 
 def crop_frame(frame: Picture, crop: Crop | None) -> Picture:
-    """Cut `uint8[size, size, 3]`, contiguous, out of `uint8[height, width, 3]`; None cuts nothing.
+    """Crop `uint8[height, width, 3]`, see `Crop`: contiguous `uint8`; None does nothing.
 
     Raises:
-        ClipError: "too_small" when the crop is larger than the picture.
+        ClipError: "too_small" when a square to cut is larger than the picture.
     """
     if crop is None:
         return frame
+    if crop.fit == "pad":
+        return pad_frame(frame, crop.size)
+    if crop.fit == "linear":
+        return linear_frame(frame, crop.size)
     height, width = frame.shape[:2]
     if crop.size > min(width, height):
         raise ClipError(
@@ -116,6 +144,37 @@ def square_frame(frame: Picture, size: int) -> Picture:
     box = ((width - side) / 2, (height - side) / 2, (width + side) / 2, (height + side) / 2)
     cut = Image.fromarray(frame).crop(box)
     return np.asarray(cut.resize((size, size), Image.Resampling.LANCZOS))
+
+
+def pad_frame(frame: Picture, size: int) -> Picture:
+    """Add black to the shorter side of `uint8[height, width, 3]`, then resize to `size` square.
+
+    Half the difference, rounded down, goes to either side, so a picture is not quite square when
+    that is odd: 427x240 becomes 427x426. Resized by Pillow's antialiased bilinear, as torchvision's
+    `Resize` does. Source: github tsujuifu/pytorch_violet, _tools and dataset.py.
+    """
+    height, width = frame.shape[:2]
+    high, wide = max(0, width - height) // 2, max(0, height - width) // 2
+    padded = np.pad(frame, ((high, high), (wide, wide), (0, 0)))
+    resized = Image.fromarray(padded).resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(resized)
+
+
+def linear_frame(frame: Picture, side: int) -> Picture:
+    """Scale the shorter side of `uint8[height, width, 3]` to `side` by OpenCV's linear arithmetic.
+
+    Both sides are `round(side / shorter * length)` in floating point.
+    Source: github OpenNLPLab/FAVDBench, AVLFormer/data_prepro.
+    """
+    height, width = frame.shape[:2]
+    ratio = side / min(width, height)
+    return resize_linear(frame, round(ratio * width), round(ratio * height))
+
+
+def _check_jpeg(jpeg: int | str | None, what: str, *, others: tuple[str, ...] = ()) -> None:
+    if jpeg is not None and jpeg not in others and not (isinstance(jpeg, int) and 1 <= jpeg <= 100):
+        allowed = ", ".join(("1 to 100", *others))
+        raise UserError(f"{what}: jpeg is {jpeg}; allowed: {allowed}")
 
 
 def orientation(frame: av.VideoFrame) -> tuple[int, tuple[str, ...]]:

@@ -52,6 +52,8 @@ class VideoIndex:
         stream_count: streams of any kind in the file.
         unplannable: why stamps and packets cannot be matched, None where they can.
         is_picture: it is one picture that lasts no time.
+        container_seconds: the file's duration as the container states it, None where it does not.
+        pixel_aspect: width over height of a stored pixel, None where nothing states it.
     """
 
     path: Path
@@ -72,6 +74,8 @@ class VideoIndex:
     has_audio: bool
     unplannable: str | None
     is_picture: bool = False
+    container_seconds: float | None = None
+    pixel_aspect: Fraction | None = None
 
     @property
     def plannable(self) -> bool:
@@ -178,6 +182,8 @@ def read_index(source: Source, *, keep: Callable[[Packet], None] | None = None) 
             decode_stamps=np.array(decode_stamps, dtype=np.int64),
             changes=changes,
         ),
+        container_seconds=source.container_seconds,
+        pixel_aspect=stream.sample_aspect_ratio,
     )
 
 

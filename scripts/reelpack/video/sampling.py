@@ -10,18 +10,27 @@ import numpy.typing as npt
 
 from reelpack.errors import ClipError, UserError
 from reelpack.video.index import VideoIndex
+from reelpack.video.rates import rate_of
 
 Indices = npt.NDArray[np.int64]
+RULES = ("fps", "uniform", "every", "violet", "favd")
+# What FAVDBench takes for the duration of a file that does not tell it.
+_FAVD_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """A rule that chooses pictures; exactly one of `fps`, `uniform` and `every` is given.
+    """A rule that chooses pictures; exactly one of `RULES` is given.
 
     Args:
         fps: pictures per second, as ffmpeg's `fps` filter with its default rounding (near).
         uniform: this many pictures, the middles of as many equal parts; a short clip repeats some.
         every: each shown picture.
+        violet: this many pictures, the inner ends of one part more; a short clip repeats some.
+            Source: github tsujuifu/pytorch_violet, _tools.
+        favd: this many pictures, as ffmpeg's `fps` filter at `favd` / duration chooses them; what
+            it gives beyond is left out, what it gives less is made up by repeating the last.
+            Source: github OpenNLPLab/FAVDBench, AVLFormer/data_prepro.
         first: keep at most the first n of what the rule chose.
         at_least: a clip that gives fewer than n pictures is "too_short".
     """
@@ -29,15 +38,17 @@ class Sampling:
     fps: Fraction | None = None
     uniform: int | None = None
     every: bool = False
+    violet: int | None = None
+    favd: int | None = None
     first: int | None = None
     at_least: int | None = None
 
     def __post_init__(self) -> None:
-        if (self.fps is not None) + (self.uniform is not None) + self.every != 1:
-            raise UserError("sampling: give exactly one of fps, uniform and every")
+        if sum(getattr(self, rule) not in (None, False) for rule in RULES) != 1:
+            raise UserError(f"sampling: give exactly one of {', '.join(RULES)}")
         if self.fps is not None and self.fps <= 0:
             raise UserError(f"sampling: fps is {self.fps}; it must be more than 0")
-        for name in ("uniform", "first", "at_least"):
+        for name in ("uniform", "violet", "favd", "first", "at_least"):
             number = getattr(self, name)
             if number is not None and number < 1:
                 raise UserError(f"sampling: {name} is {number}; it must be 1 or more")
@@ -72,26 +83,52 @@ def sample(
     """
     window = find_window(index, start_seconds, end_seconds)
     begin, stop = window.begin, window.stop
+    rate = filter_rate(index, sampling, start_seconds=start_seconds, end_seconds=end_seconds)
     if index.is_picture:
         chosen = np.zeros(1, dtype=np.int64)
-    elif sampling.fps is not None:
+    elif rate is not None:
         chosen = begin + _fps_indices(
             index.pts[begin:stop].tolist(),
             end_pts=window.end_pts,
             origin_pts=window.origin_pts,
-            ticks_to_frames=index.time_base * sampling.fps,
+            ticks_to_frames=index.time_base * rate,
             fill_start=index.stream_count > 1,
         )
     elif sampling.uniform is not None:
         middles = 2 * np.arange(sampling.uniform, dtype=np.int64) + 1
         chosen = begin + (stop - begin) * middles // (2 * sampling.uniform)
+    elif sampling.violet is not None:
+        # In floating point and in this order, as the published script computes it.
+        ends = (stop - begin) / (sampling.violet + 1) * np.arange(1, sampling.violet + 1)
+        chosen = begin + ends.astype(np.int64)
     else:
         chosen = np.arange(begin, stop, dtype=np.int64)
+    if sampling.favd is not None and len(chosen):
+        chosen = np.append(chosen, chosen[-1:].repeat(sampling.favd))[: sampling.favd]
     chosen = chosen[: sampling.first]
     wanted = max(1, sampling.at_least or 1)
     if len(chosen) < wanted:
         raise ClipError("too_short", f"{len(chosen)} frames chosen, at least {wanted} are needed")
     return chosen
+
+
+def filter_rate(
+    index: VideoIndex,
+    sampling: Sampling,
+    *,
+    start_seconds: float | None = None,
+    end_seconds: float | None = None,
+) -> Fraction | None:
+    """Pictures per second of the `fps` filter that a rule stands for; None for other rules.
+
+    FAVDBench divides by the length of the window, or by the duration that the container states
+    (to the microsecond, as ffprobe prints it); by 10 s where it states none.
+    """
+    if sampling.favd is None:
+        return sampling.fps
+    end = index.container_seconds if end_seconds is None else end_seconds
+    seconds = 0.0 if end is None else end - (start_seconds or 0.0)
+    return rate_of(sampling.favd / (seconds if seconds > 0 else _FAVD_SECONDS))
 
 
 @dataclass(frozen=True)

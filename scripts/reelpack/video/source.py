@@ -16,6 +16,7 @@ from av.format import Flags as FormatFlags
 from av.stream import Discard, Disposition
 
 from reelpack.errors import ClipError, FailureClass
+from reelpack.video.boxes import movie_seconds
 from reelpack.video.libav_log import losses
 
 Packet: TypeAlias = "av.Packet[Any]"
@@ -101,6 +102,18 @@ class Source:
         ticks = microseconds * _MICROSECOND / self.time_base
         nearest = int(abs(ticks) + Fraction(1, 2))
         return nearest if ticks >= 0 else -nearest
+
+    @property
+    def container_seconds(self) -> float | None:
+        """Duration of the file to the microsecond; None: unknown.
+
+        As ffprobe's `format.duration` of FFmpeg 4 to 6: MP4 and MOV state it themselves. Later
+        versions take it from the tracks instead, which may differ by some hundredths.
+        """
+        if self._has_format("mov") and (stated := movie_seconds(self.path)):
+            return stated
+        microseconds: int | None = self.container.duration
+        return None if microseconds is None else microseconds / 1_000_000
 
     def check_complete(self, packets: int) -> None:
         """Compare what was found with what the container promises, where it promises anything.
