@@ -27,12 +27,14 @@ class FormatRules:
         takes: kinds of content.
         several: whether a pack may hold several crop sets.
         keys: what `pack` may say besides `format`.
+        jpeg: whether it holds JPEG files as the frame shards keep them.
     """
 
     version: int
     takes: frozenset[Kind]
     several: bool
     keys: frozenset[str] = frozenset()
+    jpeg: bool = False
 
 
 FORMAT_RULES: dict[str, FormatRules] = {
@@ -49,6 +51,14 @@ FORMAT_RULES: dict[str, FormatRules] = {
     ),
     "parquet": FormatRules(1, _ALL, True, frozenset({"samples_per_shard", *_PICTURES})),
     "hdf5": FormatRules(1, _ALL, True, frozenset(_PICTURES)),
+    "violet_frames": FormatRules(
+        1,
+        frozenset({"frames"}),
+        False,
+        frozenset({"dataset_name", "files", "text", "task"}),
+        jpeg=True,
+    ),
+    "violet_vq": FormatRules(1, frozenset({"tokens"}), False, frozenset({"dataset_name"})),
 }
 
 
@@ -78,6 +88,10 @@ def check_format(recipe: Mapping[str, Any], *, crop_sets: int, where: str) -> No
             f"{where}: pack.format: {name} takes {' or '.join(sorted(rules.takes))}, and the recipe"
             f" gives {kind} ({source}); formats for {kind}: {fitting or 'none'}"
         )
+    last_step = recipe["crop"] or recipe["frames"]
+    if rules.jpeg and "jpeg" not in last_step:
+        step = "crop" if recipe["crop"] else "frames"
+        raise UserError(f"{where}: pack.format: {name} holds JPEG files: give {step}.jpeg")
     for key in sorted(set(pack) - {"format"} - rules.keys):
         readers = ", ".join(sorted(n for n, other in FORMAT_RULES.items() if key in other.keys))
         raise UserError(f"{where}: pack.{key}: only for {readers}; got {name}")

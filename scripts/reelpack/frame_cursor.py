@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .files import reading
 from .frames import END, INDEX, check_end
-from .pictures import FrameSequence
+from .pictures import FrameSequence, decode_picture, encode_picture
 
 _BLOCK = 1 << 20
 
@@ -30,13 +30,20 @@ class ClipFrames(FrameSequence):
         self.path = path
         self.start = start
         self._places: list[tuple[int, int]] = []
+        self._kinds: set[str] = set()
         self._stream = path.open("rb")
         with reading(path):
             self._stream.seek(start)
             tar = tarfile.TarFile(fileobj=self._stream, mode="r")
             while (member := tar.next()) is not None and member.name != f"{clip_id}/{INDEX}":
-                if member.name != f"{clip_id}/{len(self._places):06d}.png":
+                name, _, kind = member.name.rpartition(".")
+                if name != f"{clip_id}/{len(self._places):06d}" or kind not in (
+                    "png",
+                    "jpg",
+                    "mp3",
+                ):
                     raise ValueError(f"{member.name} instead of a frame of {clip_id}")
+                self._kinds.add(kind)
                 self._places.append((member.offset_data, member.size))
                 tar.members.clear()  # type: ignore[attr-defined]
             if member is None:
@@ -54,13 +61,18 @@ class ClipFrames(FrameSequence):
 
     @property
     def stored_bytes(self) -> int:
-        """Size of all frames as PNG files."""
+        """Size of all frames as the shard keeps them."""
         return sum(size for _, size in self._places)
 
     def __len__(self) -> int:
         return len(self._places)
 
     def png(self, number: int) -> bytes:
+        """Return one frame as a PNG file, made anew where the shard keeps another kind."""
+        data = self.file(number)
+        return data if self._kinds == {"png"} else encode_picture(decode_picture(data), image="png")
+
+    def file(self, number: int) -> bytes:
         """Return one frame as the shard holds it."""
         with reading(self.path):
             return self._read(*self._places[number])

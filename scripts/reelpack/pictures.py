@@ -40,11 +40,15 @@ class FrameSequence(ABC):
     def png(self, number: int) -> bytes:
         """Return one frame as a PNG file, lossless."""
 
+    def file(self, number: int) -> bytes:
+        """Return one frame as the shard keeps it: a PNG, or a JPEG file where the recipe says so."""
+        return self.png(number)
+
     def __getitem__(self, number: int) -> Frame:
         """Return one frame, uint8[H, W, 3]."""
         if not 0 <= number < len(self):
             raise IndexError(number)
-        return decode_picture(self.png(number))
+        return decode_picture(self.file(number))
 
     def __iter__(self) -> Iterator[Frame]:
         for number in range(len(self)):
@@ -88,6 +92,11 @@ class Pictures:
             for _ in self:
                 pass
         return self._digest
+
+
+def kept(frames: FrameSequence) -> Pictures:
+    """Return a clip's frames as the files that the shard keeps."""
+    return Pictures(len(frames), frames.file)
 
 
 def encode_picture(frame: Frame, *, image: ImageKind, quality: int = DEFAULT_QUALITY) -> bytes:

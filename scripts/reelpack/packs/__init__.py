@@ -18,6 +18,7 @@ from reelpack.packs.lvt_codes import LvtCodes
 from reelpack.packs.parquet_files import ParquetFiles
 from reelpack.packs.publish import publish
 from reelpack.packs.vimpac_lmdb import VimpacLmdb
+from reelpack.packs.violet import VioletFrames, VioletVq
 from reelpack.packs.webdataset_tars import WebDatasetTars
 from reelpack.pictures import FrameSequence, Pictures
 
@@ -29,6 +30,8 @@ _ALL: tuple[PackFormat, ...] = (
     WebDatasetTars(),
     ParquetFiles(),
     Hdf5File(),
+    VioletFrames(),
+    VioletVq(),
 )
 FORMATS: dict[str, PackFormat] = {pack_format.name: pack_format for pack_format in _ALL}
 
