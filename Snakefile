@@ -25,6 +25,7 @@ wildcard_constraints:
     weights=r"[A-Za-z0-9._-]+",
     sampling=r"[a-z0-9.-]+(_[a-z0-9.-]+)*",
     crop=r"[a-z0-9.-]+(_[a-z0-9.-]+)*",
+    audio=r"[a-z0-9.-]+",
 
 
 rule all:
@@ -38,6 +39,7 @@ include: "rules/weights.smk"
 include: "rules/download.smk"
 include: "rules/trim.smk"
 include: "rules/frames.smk"
+include: "rules/audio.smk"
 include: "rules/train.smk"
 include: "rules/encode.smk"
 include: "rules/pack.smk"

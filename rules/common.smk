@@ -12,7 +12,7 @@ from reelpack.audit.asked import asked_of
 from reelpack.audit.asked import state as audit_state
 from reelpack.cli import use_this_interpreter
 from reelpack.errors import UserError
-from reelpack.recipes import Product, products
+from reelpack.recipes import Product, audio_slug, products
 from reelpack.report.asked import asked_for, state
 from reelpack.results import Unrecorded, canonical, result
 from reelpack.retries import read_retries
@@ -274,6 +274,17 @@ def get_pixels(product, ending):
     )
 
 
+# ---- sound -------------------------------------------------------------------------------------
+
+
+def get_audio_result(wildcards):
+    """Return extract_audio's result string."""
+    cards = [SETTINGS.recipe(r) for d in SETTINGS.datasets.values() for r in d.recipes]
+    sounds = [card["audio"] for card in cards if card["audio"] is not None]
+    found, *_ = (s for s in sounds if audio_slug(s) == wildcards.audio)
+    return canonical(SETTINGS.audio_result(found))
+
+
 # ---- training ----------------------------------------------------------------------------------
 
 
@@ -371,7 +382,13 @@ def get_pack_patterns(recipe, ending):
     """Return the paths, still with wildcards, of the shards or ledgers that a pack is made from."""
     card = SETTINGS.recipe(recipe)
     if card["encoder"] is None:
-        return [get_pixels(product, ending) for product in products(card)]
+        patterns = [get_pixels(product, ending) for product in products(card)]
+        if card["audio"] is not None:
+            audio = audio_slug(card["audio"])
+            patterns.append(
+                f"results/{{dataset}}/{{split}}/audio/{audio}/{{shard}}.{ending}"
+            )
+        return patterns
     ending = "safetensors" if ending == "tar" else ending
     return [f"results/{{dataset}}/{{split}}/encoded/{recipe}/{{shard}}.{ending}"]
 

@@ -17,6 +17,7 @@ FailureClass = Literal[
     "refused",
     "corrupt",
     "no_video",
+    "no_audio",
     "too_short",
     "too_small",
     "trim",

@@ -115,7 +115,7 @@ def run_frames(
     clips: Path,
     *,
     earlier: Path,
-    settings: Product | CropSettings,
+    settings: Any,
     result: str,
     retries: Retries,
     journal: Path,
@@ -123,7 +123,7 @@ def run_frames(
     ledger: Path,
     workers: int,
 ) -> Sequence[LedgerRow]:
-    """Run EXTRACT or CROP on a shard; see `Stage.run` for what is written."""
+    """Run EXTRACT, CROP or EXTRACT_AUDIO on a shard; see `Stage.run` for what is written."""
     rows = read_ledger(earlier)
     good = {row.clip_id for row in rows if row.ok}
     wanted = [clip for clip in read_clips(clips) if clip.clip_id in good]

@@ -14,6 +14,8 @@ from .errors import UserError
 
 Kind = Literal["tokens", "features", "frames"]
 ENCODER_KINDS: dict[str, Kind] = {"dalle": "tokens", "vqvae": "tokens"}
+# Rules of `frames` that give every clip the same number of frames.
+FIXED_COUNTS = ("favd", "uniform", "violet")
 _ALL: frozenset[Kind] = frozenset({"tokens", "features", "frames"})
 _PICTURES = ("image", "quality")
 
@@ -28,6 +30,8 @@ class FormatRules:
         several: whether a pack may hold several crop sets.
         keys: what `pack` may say besides `format`.
         jpeg: whether it holds JPEG files as the frame shards keep them.
+        audio: whether it takes sound.
+        fixed: whether every clip must have the same number of frames.
     """
 
     version: int
@@ -35,6 +39,8 @@ class FormatRules:
     several: bool
     keys: frozenset[str] = frozenset()
     jpeg: bool = False
+    audio: bool = False
+    fixed: bool = False
 
 
 FORMAT_RULES: dict[str, FormatRules] = {
@@ -58,8 +64,24 @@ FORMAT_RULES: dict[str, FormatRules] = {
         frozenset({"dataset_name", "files", "text", "task"}),
         jpeg=True,
     ),
+    "favd_tsv": FormatRules(
+        1,
+        frozenset({"frames"}),
+        False,
+        frozenset({"video_prefix"}),
+        jpeg=True,
+        audio=True,
+        fixed=True,
+    ),
+    "favd_frames": FormatRules(1, frozenset({"frames"}), False, jpeg=True, fixed=True),
     "violet_vq": FormatRules(1, frozenset({"tokens"}), False, frozenset({"dataset_name"})),
 }
+
+
+def frame_count(frames: Mapping[str, Any]) -> int:
+    """Return how many frames of every clip a recipe's `frames` gives, for a rule with a fixed count."""
+    (count,) = (int(frames[rule]) for rule in FIXED_COUNTS if rule in frames)
+    return min(count, int(frames.get("first", count)))
 
 
 def kind_of(encoder: Mapping[str, Any] | None) -> Kind:
@@ -88,7 +110,15 @@ def check_format(recipe: Mapping[str, Any], *, crop_sets: int, where: str) -> No
             f"{where}: pack.format: {name} takes {' or '.join(sorted(rules.takes))}, and the recipe"
             f" gives {kind} ({source}); formats for {kind}: {fitting or 'none'}"
         )
+    if recipe.get("audio") is not None and not rules.audio:
+        fitting = ", ".join(sorted(n for n, other in FORMAT_RULES.items() if other.audio))
+        raise UserError(f"{where}: audio: only with pack.format {fitting}; got {name}")
     last_step = recipe["crop"] or recipe["frames"]
+    if rules.fixed and not any(rule in recipe["frames"] for rule in FIXED_COUNTS):
+        raise UserError(
+            f"{where}: frames: {name} holds the same number of frames of every clip; allowed with"
+            f" it: {', '.join(FIXED_COUNTS)}"
+        )
     if rules.jpeg and "jpeg" not in last_step:
         step = "crop" if recipe["crop"] else "frames"
         raise UserError(f"{where}: pack.format: {name} holds JPEG files: give {step}.jpeg")

@@ -38,11 +38,11 @@ class ClipWriter:
     def __enter__(self) -> ClipWriter:
         return self
 
-    def add(self, frame: Frame | bytes, *, pts_seconds: float) -> None:
-        """Add the next frame, uint8[H,W,3] or a JPEG file."""
-        jpeg = isinstance(frame, bytes)
-        data = frame if isinstance(frame, bytes) else encode_picture(frame, image="png")
-        self._member(f"{len(self.pts_seconds):06d}.{'jpg' if jpeg else 'png'}", data)
+    def add(self, frame: Frame | bytes, *, pts_seconds: float, ending: str = "jpg") -> None:
+        """Add the next frame: uint8[H,W,3], or a file of the kind that `ending` names."""
+        if not isinstance(frame, bytes):
+            frame, ending = encode_picture(frame, image="png"), "png"
+        self._member(f"{len(self.pts_seconds):06d}.{ending}", frame)
         self.pts_seconds.append(pts_seconds)
 
     def _member(self, name: str, data: bytes) -> None:

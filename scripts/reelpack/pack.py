@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from . import __version__
-from .packs import PackContext, Variant, get_format, publish
+from .packs import AUDIO, PackContext, Variant, get_format, publish
 from .recipes import Product, products
 from .split_shards import SplitCodes, SplitFrames, SplitShards
 
@@ -37,8 +37,8 @@ def write_pack(
 
     Args:
         manifest: the split's `manifest.parquet`.
-        shards: folders of its shards and ledgers: of codes, or of frames for each crop set when the
-            recipe has no encoder.
+        shards: folders of its shards and ledgers: of codes, or of frames for each crop set, and then
+            of sound, when the recipe has no encoder.
         params: write_pack's result, see `Settings.pack_result`.
         folder: the pack's place.
 
@@ -50,6 +50,8 @@ def write_pack(
     """
     card = params["card"]
     variants = tuple(variant_of(product) for product in products(card))
+    if card.get("audio") is not None:
+        variants += (Variant(AUDIO),)
     fps = str(Fraction(str(card["frames"]["fps"]))) if "fps" in card["frames"] else None
     context = PackContext(
         params["dataset"],

@@ -11,6 +11,7 @@ from typing import Any
 
 from .errors import UserError
 from .formats import check_format
+from .results import digest
 
 STRIDES = {"dalle": 8, "vqvae": 4}
 RULES = ("fps", "uniform", "every", "violet", "favd")
@@ -79,6 +80,11 @@ class Product:
         if self.crop is not None:
             return None if self.crop.get("fit") == "linear" else int(self.crop["size"])
         return self.frames.get("square")
+
+
+def audio_slug(audio: Mapping[str, Any]) -> str:
+    """Return a name of the place that sound comes from, injective: `track`, `folder.1a2b3c4d`."""
+    return f"folder.{digest(audio['folder'])}" if "folder" in audio else "track"
 
 
 def as_list(value: Any) -> list[Any]:

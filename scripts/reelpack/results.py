@@ -20,6 +20,7 @@ STAGE_VERSIONS: dict[str, int] = {
     "trim_shard": 1,
     "extract_frames": 1,
     "crop_frames": 1,
+    "extract_audio": 1,
     "train_vqvae": 1,
     "encode_shard": 1,
     "write_pack": 1,

@@ -191,6 +191,10 @@ class Settings:
         """Result of crop_frames; it holds that of the frames it cuts."""
         return result("crop_frames", {"crop": product.crop, "frames": self.frames_result(product)})
 
+    def audio_result(self, audio: Mapping[str, Any]) -> dict[str, Any]:
+        """Result of extract_audio for a recipe's `audio`."""
+        return result("extract_audio", {"audio": audio})
+
     def _pixels_result(self, product: Product) -> dict[str, Any]:
         """Result of the stage that staged pixels come from."""
         return self.frames_result(product) if product.crop is None else self.crop_result(product)
@@ -238,6 +242,8 @@ class Settings:
             if recipe["encoder"] is None
             else {"encoded": self.encode_result(name)}
         )
+        if recipe["audio"] is not None:
+            made_from["audio"] = self.audio_result(recipe["audio"])
         return result(
             "write_pack",
             {

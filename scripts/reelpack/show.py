@@ -24,7 +24,7 @@ from .contact_sheet import contact_sheet, token_image
 from .encode import EncodeSettings, pixels
 from .errors import ClipError
 from .files import sha256_file
-from .packs import PackEntry, Pictures, get_format
+from .packs import AUDIO, PackEntry, Pictures, get_format
 from .pictures import Frame, decode_picture
 from .recipes import products
 
@@ -154,7 +154,7 @@ def _spread_entries(view: PackView) -> list[PackEntry]:
     """Take entries evenly spread over a small pack, and over the first ones of a large pack."""
     step = min(max(view.provenance["counts"]["entries"] // SHOWN_CLIPS, 1), _LARGEST_STEP)
     entries = get_format(view.provenance["format"]).read(view.folder)
-    good = (entry for entry in entries if isinstance(entry, PackEntry))
+    good = (entry for entry in entries if isinstance(entry, PackEntry) and entry.variant != AUDIO)
     return list(itertools.islice(good, 0, step * SHOWN_CLIPS, step))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from reelpack.errors import UserError
 from reelpack.packs.base import (
+    AUDIO,
     Entry,
     PackContext,
     PackDamage,
@@ -12,6 +13,8 @@ from reelpack.packs.base import (
     StoredEntry,
     Variant,
 )
+from reelpack.packs.favd import FavdTsv
+from reelpack.packs.favd_frames import FavdFrames
 from reelpack.packs.frame_folders import FrameFolders, PngFolders
 from reelpack.packs.hdf5_file import Hdf5File
 from reelpack.packs.lvt_codes import LvtCodes
@@ -32,10 +35,13 @@ _ALL: tuple[PackFormat, ...] = (
     Hdf5File(),
     VioletFrames(),
     VioletVq(),
+    FavdTsv(),
+    FavdFrames(),
 )
 FORMATS: dict[str, PackFormat] = {pack_format.name: pack_format for pack_format in _ALL}
 
 __all__ = [
+    "AUDIO",
     "FORMATS",
     "Entry",
     "FrameSequence",

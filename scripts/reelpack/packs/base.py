@@ -22,6 +22,8 @@ from reelpack.pictures import FrameSequence, Pictures
 from reelpack.results import canonical
 
 Array = NDArray[Any]
+# The variant under which an entry carries its sound: one mp3 file.
+AUDIO = "audio"
 
 
 @dataclass(frozen=True)

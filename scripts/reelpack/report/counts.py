@@ -27,6 +27,7 @@ STAGES = {
     "clips": "trim_shard",
     "frames": "extract_frames",
     "crops": "crop_frames",
+    "audio": "extract_audio",
     "encoded": "encode_shard",
 }
 _COLUMNS = ["clip_id", "stage", "status", "failure", "message"]

@@ -13,7 +13,14 @@ from pathlib import Path
 from statistics import median
 
 SHARD_RULES = frozenset(
-    {"download_shard", "trim_shard", "extract_frames", "crop_frames", "encode_shard"}
+    {
+        "download_shard",
+        "trim_shard",
+        "extract_frames",
+        "crop_frames",
+        "extract_audio",
+        "encode_shard",
+    }
 )
 
 

@@ -23,7 +23,7 @@ Packet: TypeAlias = "av.Packet[Any]"
 
 _MICROSECOND = Fraction(1, 1_000_000)
 # Only the file itself: a playlist in the guise of a video must not open the network.
-_OPEN_OPTIONS = {"protocol_whitelist": "file"}
+OPEN_OPTIONS = {"protocol_whitelist": "file"}
 _MACHINE = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ENFILE}
 )
@@ -190,7 +190,7 @@ def open_source(path: Path | str) -> Iterator[Source]:
     check_file(path)
     with clip_errors(path, "corrupt"):
         # Titles may be in any encoding; nobody reads them here.
-        container = av.open(f"file:{path}", options=_OPEN_OPTIONS, metadata_errors="replace")
+        container = av.open(f"file:{path}", options=OPEN_OPTIONS, metadata_errors="replace")
     with container:
         yield Source(path, container)
 
