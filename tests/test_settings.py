@@ -62,7 +62,10 @@ MISTAKES = {
         config(weights={"dalle_encoder": {"file": "x"}}),
         "config: weights.dalle_encoder: unknown key 'file'; allowed: path, sha256, url",
     ),
-    "recipe key": (own_recipe(frame={}), "recipe x: unknown key 'frame'; allowed: crop, desc"),
+    "recipe key": (
+        own_recipe(frame={}),
+        "recipe x: unknown key 'frame'; allowed: audio, crop, desc",
+    ),
     "frames key": (
         own_recipe(frames={"fps": 2, "short": 3}),
         "recipe x: frames: unknown key 'short'; allowed: at_least, every, favd, first",
@@ -77,7 +80,7 @@ MISTAKES = {
     ),
     "pack key": (
         own_recipe(pack={"format": "lvt_codes", "x": 1}),
-        "recipe x: pack: unknown key 'x'; allowed: class_folders, dataset_name, first_number, form",
+        "recipe x: pack: unknown key 'x'; allowed: class_folders, dataset_name, files, first",
     ),
     "model key": (
         own_model(training={"step": 1}),
@@ -85,7 +88,7 @@ MISTAKES = {
     ),
     "missing recipe": (
         config({"demo": {"recipes": ["nope"]}}),
-        "config: datasets.demo.recipes: no recipe 'nope'; one of: bair_png_64, lvt_codes_demo",
+        "config: datasets.demo.recipes: no recipe 'nope'; one of: bair_png_64, favd_32",
     ),
     "missing model": (
         own_recipe(encoder={"name": "vqvae", "model": "nope"}),
@@ -225,7 +228,7 @@ MISTAKES = {
     ),
     "foreign pack key": (
         own_recipe(pack={"format": "vimpac_lmdb", "dataset_name": "x"}),
-        "recipe x: pack.dataset_name: only for lvt_codes; got vimpac_lmdb",
+        "recipe x: pack.dataset_name: only for lvt_codes, violet_frames, violet_vq; got vimpac_lmdb",
     ),
     "no encoder for tokens": (
         own_recipe(encoder=None),
