@@ -27,7 +27,10 @@ def product(draw):
     sampling = draw(
         st.one_of(
             FPS.map(lambda fps: {"fps": fps}),
-            st.integers(1, 100000).map(lambda n: {"uniform": n}),
+            *(
+                st.integers(1, 100000).map(lambda n, rule=rule: {rule: n})
+                for rule in ("uniform", "violet", "favd")
+            ),
             st.just({"every": True}),
         )
     )
@@ -38,6 +41,7 @@ def product(draw):
             st.just({}),
         )
     )
+    jpeg = draw(st.sampled_from([{}, {"jpeg": 75}, {"jpeg": 7}, {"jpeg": "ffmpeg"}]))
     limits = draw(st.fixed_dictionaries({}, optional={"first": SIDES, "at_least": SIDES}))
     scaler = {"scaler": draw(st.sampled_from(["bicubic", "bilinear", "lanczos", "area"]))}
     crop = draw(
@@ -47,10 +51,14 @@ def product(draw):
                 "size": SIDES,
                 "position": st.sampled_from(["top", "center", "bottom"]),
                 "hflip": st.booleans(),
-            }
-        )
+            },
+            optional={
+                "fit": st.sampled_from(["pad", "linear"]),
+                "jpeg": st.integers(1, 100),
+            },
+        ).map(lambda cut: {**cut, "position": "center", "hflip": False} if "fit" in cut else cut)
     )
-    card = one_spelling({"frames": {**sampling, **size, **limits, **scaler}})
+    card = one_spelling({"frames": {**sampling, **size, **limits, **scaler, **jpeg}})
     return Product(card["frames"], crop)
 
 
@@ -92,6 +100,12 @@ def test_crop_slugs():
     frames = {"every": True, "scaler": "bicubic"}
     flipped = {"size": 256, "position": "center", "hflip": True}
     assert Product(frames, flipped).crop_slug == "center256_hflip"
+    padded = {"size": 56, "position": "center", "hflip": False, "fit": "pad"}
+    assert Product(frames, padded).crop_slug == "pad56"
+    linear = {**padded, "size": 256, "fit": "linear", "jpeg": 95}
+    assert Product(frames, linear).crop_slug == "linear256_jpeg95"
+    assert (Product(frames, padded).side, Product(frames, linear).side) == (56, None)
+    assert Product({**frames, "jpeg": "ffmpeg"}, None).sampling_slug == "every_native_jpegffmpeg"
     assert Product(frames, None).crop_slug == "whole"
 
 

@@ -146,7 +146,9 @@ def _resampled(path: Path) -> Iterator[tuple[av.AudioFrame, float]]:
         if track is None:
             raise ClipError("no_audio", f"{path}: the file has no audio track")
         origin = (container.start_time or 0) / 1_000_000
-        resampler = av.AudioResampler(format="fltp", layout="mono", rate=RATE_HZ)
+        # Channels are averaged: libswresample's own sum of floats would clip loud stereo.
+        options = {"rematrix_maxval": "1.0"}
+        resampler = av.AudioResampler(format="fltp", layout="mono", rate=RATE_HZ, options=options)
         begin: float | None = None
         with clip_errors(path, "decode"):
             for decoded in container.decode(track):

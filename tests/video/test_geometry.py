@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from reelpack.errors import ClipError, UserError
 from reelpack.video.geometry import (
@@ -10,6 +11,8 @@ from reelpack.video.geometry import (
     Scale,
     crop_frame,
     crop_offset,
+    linear_frame,
+    pad_frame,
     scaled_size,
     square_frame,
 )
@@ -77,6 +80,41 @@ def test_square_of_a_small_picture_is_pillows_lanczos() -> None:
     frame = np.random.default_rng(0).integers(0, 256, (5, 5, 3), dtype=np.uint8)
     np.testing.assert_array_equal(square_frame(frame, 5), frame)
     assert square_frame(frame, 64).shape == (64, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("size", "padded"),
+    [((427, 240), (427, 426)), ((320, 240), (320, 320)), ((33, 64), (63, 64)), ((9, 9), (9, 9))],
+)
+def test_padding_is_black_and_half_of_the_difference(
+    size: tuple[int, int], padded: tuple[int, int]
+) -> None:
+    """A resize to the padded size itself is none, along the side where the two are the same."""
+    frame = np.full((size[1], size[0], 3), 200, np.uint8)
+    longer = max(padded)
+    square = pad_frame(frame, longer)
+    assert square.shape == (longer, longer, 3)
+    share = (square > 100).mean()
+    assert share == pytest.approx(size[0] * size[1] / (padded[0] * padded[1]), abs=2 / longer)
+    assert crop_frame(frame, Crop(56, fit="pad")).shape == (56, 56, 3)
+
+
+def test_pad_is_pillows_antialiased_bilinear() -> None:
+    frame = np.random.default_rng(0).integers(0, 256, (5, 8, 3), np.uint8)
+    padded = np.zeros((7, 8, 3), np.uint8)
+    padded[1:6] = frame
+    expected = Image.fromarray(padded).resize((3, 3), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(pad_frame(frame, 3), np.asarray(expected))
+
+
+@pytest.mark.parametrize(
+    ("size", "scaled"),
+    [((427, 240), (455, 256)), ((240, 427), (256, 455)), ((1280, 720), (455, 256))],
+)
+def test_linear_rounds_the_longer_side(size: tuple[int, int], scaled: tuple[int, int]) -> None:
+    frame = np.zeros((size[1], size[0], 3), np.uint8)
+    assert linear_frame(frame, 256).shape == (scaled[1], scaled[0], 3)
+    assert crop_frame(frame, Crop(256, fit="linear", jpeg=95)).shape == (scaled[1], scaled[0], 3)
 
 
 @pytest.mark.parametrize(

@@ -75,13 +75,13 @@ def clip_settings(draw: st.DrawFn) -> dict[str, Any]:
 
 @st.composite
 def samplings(draw: st.DrawFn) -> Sampling:
-    rule = draw(st.sampled_from(["fps", "uniform", "every"]))
+    rule = draw(st.sampled_from(["fps", "uniform", "every", "violet", "favd"]))
     first = draw(st.none() | st.integers(1, 12))
     if rule == "fps":
         fps = Fraction(draw(st.integers(1, 60)), draw(st.sampled_from([1, 2, 3])))
         return Sampling(fps=fps, first=first)
-    if rule == "uniform":
-        return Sampling(uniform=draw(st.integers(1, 9)), first=first)
+    if rule != "every":
+        return Sampling(**{rule: draw(st.integers(1, 9))}, first=first)
     return Sampling(every=True, first=first)
 
 

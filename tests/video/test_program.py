@@ -127,6 +127,24 @@ def test_fps(program: str, clip: Callable[[str], Path], name: str) -> None:
         np.testing.assert_array_equal(of_library(path, fps), expected)
 
 
+@pytest.mark.parametrize("name", CLIPS)
+def test_favd(program: str, clip: Callable[[str], Path], name: str) -> None:
+    """32 frames as `fps=32/duration` gives them; "variable.mkv" as in `test_fps`."""
+    path = clip(name)
+    seconds = index_video(path).container_seconds
+    if seconds is None or (name == "variable.mkv" and "imageio" not in program):
+        return
+    expected = of_program(program, path, f"fps={32 / seconds}")
+    expected = np.concatenate([expected, *[expected[-1:]] * 32])[:32]
+    chosen = [
+        crop_frame(frame.pixels[0], CROP)
+        for frame in decode_frames(
+            path, sampling=Sampling(favd=32), scales=[Scale(shorter_side=SIDE)]
+        )
+    ]
+    np.testing.assert_array_equal(np.array(chosen), expected)
+
+
 @pytest.mark.parametrize("window", WINDOWS, ids=str)
 @pytest.mark.parametrize("name", ["h264.mp4", "hevc.mkv", "mpeg4.avi", "hidden.mp4"])
 def test_windows(

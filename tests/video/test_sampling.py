@@ -1,5 +1,6 @@
 """The rules that choose pictures, on indices made by hand."""
 
+import dataclasses
 from fractions import Fraction
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 
 from reelpack.errors import ClipError, UserError
 from reelpack.video.index import VideoIndex
-from reelpack.video.sampling import Sampling, sample
+from reelpack.video.sampling import Sampling, filter_rate, sample
 
 
 def make_index(
@@ -103,6 +104,65 @@ def test_uniform_takes_the_middles(count: int, expected: list[int]) -> None:
     assert sample(steady(count, 25), Sampling(uniform=5)).tolist() == expected
 
 
+VIOLET = {
+    4: {1: "0000", 2: "0011", 3: "0112", 5: "1234", 6: "1234", 100: (20, 40, 60, 80),
+        270: (54, 108, 162, 216), 301: (60, 120, 180, 240)},
+    5: {1: "00000", 3: "01122", 4: "01223", 5: "01234", 6: "12345", 100: (16, 33, 50, 66, 83),
+        270: (45, 90, 135, 180, 225), 301: (50, 100, 150, 200, 250)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("n", "count"), [(n, count) for n in VIOLET for count in VIOLET[n]])
+def test_violet_table(n: int, count: int) -> None:
+    expected = [int(index) for index in VIOLET[n][count]]
+    assert sample(steady(count, 25), Sampling(violet=n)).tolist() == expected
+
+
+def test_violet_of_a_window_counts_its_pictures() -> None:
+    chosen = sample(steady(100, 25), Sampling(violet=4), start_seconds=1.0, end_seconds=2.0)
+    assert chosen.tolist() == [30, 35, 40, 45]
+
+
+def lasting(index: VideoIndex, seconds: float | None) -> VideoIndex:
+    return dataclasses.replace(index, container_seconds=seconds)
+
+
+@pytest.mark.parametrize("seconds", [9.97, 10.0, 10.03])
+def test_favd_gives_32_frames(seconds: float) -> None:
+    index = lasting(steady(round(seconds * 30), 30), seconds)
+    chosen = sample(index, Sampling(favd=32))
+    assert len(chosen) == 32
+    assert (chosen[:3].tolist(), chosen[-1]) == ([4, 14, 23], round(seconds * 30) - 5)
+
+
+def test_favd_repeats_the_last_where_the_file_outlasts_its_video() -> None:
+    index = lasting(steady(200, 25), 10.24)
+    chosen = sample(index, Sampling(favd=32)).tolist()
+    assert chosen[23:] == [chosen[24] - 8, *[chosen[24]] * 8]
+    assert len(set(chosen)) == 25
+
+
+def test_favd_leaves_out_what_is_beyond() -> None:
+    """A container that states too short a duration."""
+    chosen = sample(lasting(steady(250, 25), 5.0), Sampling(favd=32)).tolist()
+    assert (len(chosen), chosen[-1]) == (32, 123)
+
+
+@pytest.mark.parametrize("seconds", [None, 0.0, -1.0])
+def test_favd_takes_ten_seconds_for_an_unknown_duration(seconds: float | None) -> None:
+    unknown = sample(lasting(steady(250, 25), seconds), Sampling(favd=32))
+    assert unknown.tolist() == sample(lasting(steady(250, 25), 10.0), Sampling(favd=32)).tolist()
+
+
+def test_favd_of_a_window_divides_by_its_length() -> None:
+    index = lasting(steady(500, 25), 20.0)
+    rate = {"start_seconds": 4.0, "end_seconds": 14.0}
+    assert filter_rate(index, Sampling(favd=32), **rate) == Fraction(16, 5)
+    assert filter_rate(index, Sampling(favd=32), start_seconds=4.0) == 2
+    whole = sample(lasting(steady(250, 25), 10.0), Sampling(favd=32))
+    assert sample(index, Sampling(favd=32), **rate).tolist() == (whole + 100).tolist()
+
+
 def test_windows_hold_start_and_not_end() -> None:
     index = steady(50, 25)
     every = Sampling(every=True)
@@ -145,7 +205,8 @@ def test_fps_counts_from_a_start_before_the_first_picture() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"uniform": 2, "every": True}, {"fps": Fraction(0)}, {"uniform": 0},
+    [{}, {"violet": 2, "favd": 2}, {"violet": 0}, {"favd": -1},
+     {"uniform": 2, "every": True}, {"fps": Fraction(0)}, {"uniform": 0},
      {"every": True, "first": 0}, {"every": True, "at_least": 0}],
 )  # fmt: skip
 def test_bad_samplings_are_the_users_mistake(options: dict[str, object]) -> None:
