@@ -32,6 +32,8 @@ def crop(size, position="center", hflip=False):
 
 SETS = [Product(FRAMES, crop(32, "top")), Product(FRAMES, crop(24, hflip=True))]
 STRICT = [Product(NATIVE, crop(40))]
+JPEG = {"violet": 3, "scaler": "bicubic", "jpeg": 75}
+PADDED = [Product(JPEG, {**crop(24), "fit": "pad"})]
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +75,7 @@ def outcome(folder: Path, shards=1):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sets", [SETS, STRICT], ids=["scaled", "native"])
+@pytest.mark.parametrize("sets", [SETS, STRICT, PADDED], ids=["scaled", "native", "padded"])
 def test_streamed_is_staged(tmp_path, videos, weights, sets):
     chain = Chain(tmp_path, videos).clips()
     streamed = outcome(chain.encode(weights, sets, staged=False))

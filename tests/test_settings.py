@@ -233,7 +233,7 @@ MISTAKES = {
     "no encoder for tokens": (
         own_recipe(encoder=None),
         "recipe x: pack.format: lvt_codes takes tokens, and the recipe gives frames (without an"
-        " encoder); formats for frames: frame_folders",
+        " encoder); formats for frames: favd_frames, favd_tsv, frame_folders",
     ),
     "an encoder for frames": (
         own_recipe(pack={"format": "png_folders"}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,8 @@ def context(variants: tuple[Variant, ...] = TWO, **changes: Any) -> PackContext:
         "variants": variants,
         "settings": {"encoder": {"name": "dalle"}, "scaler": "bicubic"},
     }
-    return PackContext(**{**values, **changes})
+    made = PackContext(**{**values, **changes})
+    return replace(made, settings={"frames": {"uniform": 3}, **made.settings})
 
 
 class DrawnFrames(FrameSequence):

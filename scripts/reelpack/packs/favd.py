@@ -2,16 +2,15 @@
 
 Row i of every file is the same clip, since a clip that lacks one of them is in none. It is known by its
 *key*, the path that its video has for the trainer: `datasets/videos/` and the clip id, with the video's
-ending where that has three letters, else `.mp4`. `clips.csv` says which clip is which.
+ending where that has three letters, else `.mp4`. `clips.jsonl` says which clip is which.
 """
 
 from __future__ import annotations
 
 import base64
-import csv
 import io
 import json
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -32,17 +31,19 @@ from reelpack.packs.base import (
     PackFormat,
     StoredEntry,
     Variant,
+    clip_notes,
     only_frames,
     only_variant,
     stored_pictures,
 )
-from reelpack.packs.image_tsv import TsvWriter, fits_a_field, read_lines
+from reelpack.packs.image_tsv import NO_FIELD, TsvWriter, fits_a_field, read_lines
+from reelpack.packs.listing import LISTING, Listing, read_listing
 from reelpack.packs.mp3_hdf import Mp3Writer, read_mp3s
+from reelpack.packs.violet import decoded
 from reelpack.pictures import Pictures, kept
 
-CLIPS = "clips.csv"
 _METADATA = ("img", "caption", "label")
-_COLUMNS = ("key", "clip_id", "variant")
+_KEYS = {"key": str, "variant": str}
 _PREFIX = "datasets/videos/"
 # The trainer takes a key without its last four characters for the sound's name.
 _ENDING_LENGTH = 4
@@ -67,18 +68,13 @@ class FavdTsv(PackFormat):
         Raises:
             ClipError: the clip has no frames, or its id does not suit a line.
         """
-        if not fits_a_field(_key(entry, context)):
-            raise ClipError("pack", "the id holds a tab, a line break or outer spaces")
+        key = _key(entry, context)
+        if not fits_a_field(key):
+            raise ClipError("pack", NO_FIELD)
         files = {name: kept(f) for name, f in only_frames(entry.arrays, what=self.name).items()}
         if not all(len(pictures) for pictures in files.values()):
             raise ClipError("pack", "the clip has no frames")
-        notes = {
-            "key": _key(entry, context),
-            # The trainer asks for a text of every row.
-            "captions": list(entry.captions) or [entry.caption or ""],
-            "class": entry.label_name or (-1 if entry.label is None else entry.label),
-        }
-        return StoredEntry(entry.clip_id, None, files, notes)
+        return StoredEntry(entry.clip_id, entry.label, files, {**clip_notes(entry), "key": key})
 
     def write(
         self,
@@ -99,7 +95,7 @@ class FavdTsv(PackFormat):
         """Read all files side by side."""
         try:
             yield from _read_rows(folder, damaged)
-        except (OSError, ValueError, EOFError, KeyError, csv.Error) as error:
+        except (OSError, ValueError, EOFError, KeyError) as error:
             yield PackDamage(f"{folder.name}: {error}")
 
 
@@ -128,9 +124,7 @@ class _Rows:
             self._sounds = open_one(Mp3Writer(sounds))
             files["audio"] = sounds.relative_to(folder).as_posix()
         (folder / "metadata" / f"{stem}.yaml").write_text(yaml.safe_dump(files))
-        stream = open_one((folder / CLIPS).open("w", encoding="utf-8", newline=""))
-        self._clips = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        self._clips.writerow(_COLUMNS)
+        self._listing = open_one(Listing(folder))
 
     def __enter__(self) -> _Rows:
         return self
@@ -152,15 +146,9 @@ class _Rows:
         if self._sounds is not None:
             (sound,) = stored_pictures(entry, AUDIO)
             self._sounds.add(_sound_name(key), sound)
-        texts = [{"caption": text} for text in entry.notes["captions"]]
-        values = {
-            "img": key,
-            "caption": json.dumps(texts),
-            "label": json.dumps([{"class": entry.notes["class"]}]),
-        }
-        for name, value in values.items():
-            self._tables[name].add([key, value])
-        self._clips.writerow((key, entry.clip_id, self._variant))
+        for name, line in _metadata(key, entry.label, entry.notes).items():
+            self._tables[name].add(line)
+        self._listing.add(entry, key=key, variant=self._variant)
 
 
 def _read_rows(folder: Path, damaged: Container[str]) -> Iterator[PackEntry]:
@@ -176,45 +164,41 @@ def _read_rows(folder: Path, damaged: Container[str]) -> Iterator[PackEntry]:
             raise ValueError(f"not read again, {path.name} is damaged")
         return path
 
-    lines = [read_lines(whole("frame_tsv/*.img.tsv"))]
-    lines += [read_lines(whole(f"metadata/*.{name}.tsv")) for name in _METADATA]
+    frames = read_lines(whole("frame_tsv/*.img.tsv"))
+    tables = {name: read_lines(whole(f"metadata/*.{name}.tsv")) for name in _METADATA}
     sounds = None
     if (folder / "audio_hdf").is_dir():
         sounds = read_mp3s(whole("audio_hdf/*_mp3.hdf"))
-    with whole(CLIPS).open(encoding="utf-8", newline="") as stream:
-        clips = csv.reader(stream, strict=True)
-        if tuple(next(clips, ())) != _COLUMNS:
-            raise ValueError(f"{CLIPS}: its columns are not {', '.join(_COLUMNS)}")
-        for number, (key, clip_id, variant) in enumerate(clips):
-            row = [next(table, [b"", b""]) for table in lines]
-            if {line[0] for line in row} | {row[1][1]} != {key.encode()}:
-                raise ValueError(f"row {number} is not {key} in every file")
-            frame, _, texts, label = row
-            notes = {"key": key, **_texts(texts[1]), **_label(label[1])}
-            pictures = [base64.b64decode(field, validate=True) for field in frame[2:]]
-            if frame[1].decode() != _size(pictures[0]):
-                raise ValueError(f"row {number} of the frames has a wrong size")
-            yield _entry(variant, clip_id, pictures, notes)
-            if sounds is not None:
-                name, sound = next(sounds, ("", b""))
-                if name != _sound_name(key):
-                    raise ValueError(f"row {number} of the sounds is {name!r}, not {key}")
-                yield _entry(AUDIO, clip_id, [sound], notes)
-        if any(next(rest, None) is not None for rest in (*lines, sounds or iter(()))):
-            raise ValueError(f"there are more rows than {CLIPS} has")
+    whole(LISTING)
+    for number, row in enumerate(read_listing(folder, _KEYS)):
+        key = row["key"]
+        for name, line in _metadata(key, row["label"], row["notes"]).items():
+            if next(tables[name], None) != [field.encode() for field in line]:
+                raise ValueError(f"row {number} of the {name} table is not that of {key}")
+        frame = next(frames, [b"", b""])
+        pictures = decoded(frame[2:])
+        if frame[0] != key.encode() or frame[1].decode() != _size(pictures[0]):
+            raise ValueError(f"row {number} of the frames is not that of {key}")
+        yield PackEntry(row["variant"], row["clip_id"], row["label"], pictures, row["notes"])
+        if sounds is not None:
+            name, sound = next(sounds, ("", b""))
+            if name != _sound_name(key):
+                raise ValueError(f"row {number} of the sounds is not that of {key}")
+            files = Pictures(1, [sound].__getitem__)
+            yield PackEntry(AUDIO, row["clip_id"], row["label"], files, row["notes"])
+    if any(next(rest, None) is not None for rest in (frames, *tables.values(), sounds or iter(()))):
+        raise ValueError(f"there are more rows than {LISTING} has")
 
 
-def _texts(field: bytes) -> dict[str, list[str]]:
-    return {"captions": [item["caption"] for item in json.loads(field)]}
-
-
-def _label(field: bytes) -> dict[str, str | int]:
-    (item,) = json.loads(field)
-    return {"class": item["class"]}
-
-
-def _entry(variant: str, clip_id: str, files: list[bytes], notes: dict[str, Any]) -> PackEntry:
-    return PackEntry(variant, clip_id, None, Pictures(len(files), files.__getitem__), notes)
+def _metadata(key: str, label: int | None, notes: Mapping[str, Any]) -> dict[str, list[str]]:
+    """The line of each table; the trainer asks for a text of every row."""
+    texts = [{"caption": text} for text in notes["captions"] or [""]]
+    kind = notes["label_name"] or (-1 if label is None else label)
+    return {
+        "img": [key, key],
+        "caption": [key, json.dumps(texts)],
+        "label": [key, json.dumps([{"class": kind}])],
+    }
 
 
 def _picture_variant(context: PackContext) -> Variant:

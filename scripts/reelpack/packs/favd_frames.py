@@ -1,16 +1,16 @@
 """FAVDBench's frame folders: `frames/{split}-{n}frames/{name}_frame{0001..}.jpg`, n frames per clip.
 
-The name is the last part of the clip id; `clips.csv` says which clip it is. A picture that comes again is
+The name is the last part of the clip id; `clips.jsonl` says which clip it is. A picture that comes again is
 there again.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from reelpack.errors import ClipError, UserError
+from reelpack.errors import ClipError
 from reelpack.formats import frame_count
 from reelpack.packs.base import (
     Entry,
@@ -19,16 +19,16 @@ from reelpack.packs.base import (
     PackEntry,
     PackFormat,
     StoredEntry,
+    clip_notes,
     only_frames,
     only_variant,
     stored_pictures,
 )
+from reelpack.packs.listing import LISTING, Listing, read_listing
+from reelpack.packs.names import is_folder_name
 from reelpack.pictures import Pictures, kept
 
-CLIPS = "clips.csv"
-_COLUMNS = ("name", "clip_id", "frames", "folder", "variant")
-# What stands behind a name must fit into 255 bytes too.
-_MAX_NAME_BYTES = 240
+_KEYS = {"name": str, "frames": int, "folder": str, "variant": str}
 
 
 class FavdFrames(PackFormat):
@@ -48,10 +48,17 @@ class FavdFrames(PackFormat):
             ClipError: the name does not suit a file.
         """
         del context
-        if not 0 < len(_name(entry.clip_id).encode()) <= _MAX_NAME_BYTES:
-            raise ClipError("pack", f"the id's last part has not 1 to {_MAX_NAME_BYTES} bytes")
+        name = _name(entry.clip_id)
+        if not name or not is_folder_name(_file(name, 0)):
+            raise ClipError("pack", f"{name[:80]!r} cannot be the name of a file")
         frames = only_frames(entry.arrays, what=self.name)
-        return StoredEntry(entry.clip_id, None, {name: kept(f) for name, f in frames.items()})
+        pictures = {variant: kept(sequence) for variant, sequence in frames.items()}
+        return StoredEntry(entry.clip_id, entry.label, pictures, clip_notes(entry))
+
+    def place(self, entry: Entry, context: PackContext) -> str:
+        """Return the name."""
+        del context
+        return _name(entry.clip_id)
 
     def write(
         self,
@@ -66,50 +73,42 @@ class FavdFrames(PackFormat):
         count = frame_count(context.settings["frames"])
         place = f"frames/{context.split}-{count}frames"
         (folder / place).mkdir(parents=True)
-        names: set[str] = set()
-        with (folder / CLIPS).open("w", encoding="utf-8", newline="") as stream:
-            table = csv.writer(stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
-            table.writerow(_COLUMNS)
+        with Listing(folder) as listing:
             for entry in entries:
                 name = _name(entry.clip_id)
-                if name in names:
-                    raise UserError(
-                        f"recipe {context.recipe}: clip {entry.clip_id}: another clip ends in"
-                        f" {name!r} too, and FAVDBench names frames by the last part of ids; rename one"
-                    )
-                names.add(name)
                 pictures = stored_pictures(entry, variant)
                 for number, data in enumerate(pictures):
                     (folder / place / _file(name, number)).write_bytes(data)
-                table.writerow((name, entry.clip_id, len(pictures), place, variant))
+                row = {"name": name, "frames": len(pictures), "folder": place, "variant": variant}
+                listing.add(entry, **row)
 
     def read(
         self, folder: Path, *, damaged: Container[str] = frozenset()
     ) -> Iterator[PackEntry | PackDamage]:
-        """Read the files that `clips.csv` names."""
-        if CLIPS in damaged:
-            yield PackDamage(f"not read again, {CLIPS} is damaged")
+        """Read the files that the listing names."""
+        if LISTING in damaged:
+            yield PackDamage(f"not read again, {LISTING} is damaged")
             return
         try:
-            with (folder / CLIPS).open(encoding="utf-8", newline="") as stream:
-                table = csv.DictReader(stream, strict=True)
-                if tuple(table.fieldnames or ()) != _COLUMNS:
-                    raise ValueError(f"its columns are not {', '.join(_COLUMNS)}")
-                for row in table:
-                    yield _entry(folder, row, damaged)
-        except (OSError, ValueError, csv.Error) as error:
-            yield PackDamage(f"{CLIPS}: {error}")
+            for row in read_listing(folder, _KEYS):
+                yield _entry(folder, row, damaged)
+        except (OSError, ValueError) as error:
+            yield PackDamage(f"{LISTING}: {error}")
 
 
-def _entry(folder: Path, row: dict[str, str], damaged: Container[str]) -> PackEntry | PackDamage:
-    count = int(row["frames"])
-    files = [f"{row['folder']}/{_file(row['name'], number)}" for number in range(count)]
-    for name in files:
-        if name in damaged or not (folder / name).is_file():
-            message = f"{row['clip_id']}: not read again, {name} is damaged or missing"
-            return PackDamage(message, row["variant"], row["clip_id"])
-    pictures = Pictures(count, lambda number: (folder / files[number]).read_bytes())
-    return PackEntry(row["variant"], row["clip_id"], None, pictures)
+def picture_files(row: Mapping[str, Any]) -> list[str]:
+    """Return the files of a row of the listing, relative to the pack."""
+    return [f"{row['folder']}/{_file(row['name'], number)}" for number in range(row["frames"])]
+
+
+def _entry(folder: Path, row: Mapping[str, Any], damaged: Container[str]) -> PackEntry | PackDamage:
+    files = picture_files(row)
+    bad = next((name for name in files if name in damaged), None)
+    if bad is not None:
+        message = f"{row['clip_id']}: not read again, {bad} is damaged"
+        return PackDamage(message, row["variant"], row["clip_id"])
+    pictures = Pictures(len(files), lambda number: (folder / files[number]).read_bytes())
+    return PackEntry(row["variant"], row["clip_id"], row["label"], pictures, row["notes"])
 
 
 def _name(clip_id: str) -> str:

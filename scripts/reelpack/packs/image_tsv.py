@@ -12,6 +12,8 @@ from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from types import TracebackType
 
+NO_FIELD = "the id's last part is empty, or has a tab, a line break, a zero byte or outer spaces"
+
 
 class TsvWriter(AbstractContextManager["TsvWriter"]):
     """Writes lines and their offsets.
@@ -70,5 +72,5 @@ def read_lines(path: Path) -> Iterator[list[bytes]]:
 
 
 def fits_a_field(text: str) -> bool:
-    """Whether readers in text mode give a field back as it was: no tab or break, no outer space."""
-    return text == text.strip() and not set(text) & {"\t", "\n", "\r"}
+    """Whether readers in text mode give a field back as it was; see `NO_FIELD`."""
+    return bool(text) and text == text.strip() and not set(text) & {"\t", "\n", "\r", "\0"}

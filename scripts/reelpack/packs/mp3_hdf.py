@@ -10,7 +10,7 @@ from types import TracebackType
 import h5py
 import numpy as np
 
-_NAMES, _FILES = "audio_name", "mp3"
+NAMES, FILES = "audio_name", "mp3"
 
 
 class Mp3Writer(AbstractContextManager["Mp3Writer"]):
@@ -44,8 +44,8 @@ class Mp3Writer(AbstractContextManager["Mp3Writer"]):
     def _write(self) -> None:
         count = (len(self._names),)
         with h5py.File(self._path, "w", libver=("earliest", "v110")) as file:
-            names = file.create_dataset(_NAMES, count, h5py.string_dtype(), track_times=False)
-            files = file.create_dataset(_FILES, count, h5py.vlen_dtype(np.uint8), track_times=False)
+            names = file.create_dataset(NAMES, count, h5py.string_dtype(), track_times=False)
+            files = file.create_dataset(FILES, count, h5py.vlen_dtype(np.uint8), track_times=False)
             with self._spool.open("rb") as stream:
                 for row, (name, size) in enumerate(zip(self._names, self._sizes, strict=True)):
                     names[row] = name
@@ -59,7 +59,7 @@ def read_mp3s(path: Path) -> Iterator[tuple[str, bytes]]:
         OSError, KeyError, ValueError: this is no such file, or it is damaged.
     """
     with h5py.File(path, "r") as file:
-        names, files = file[_NAMES], file[_FILES]
+        names, files = file[NAMES], file[FILES]
         if len(names) != len(files):
             raise ValueError(f"{len(names)} names and {len(files)} files")
         for row in range(len(names)):

@@ -1,20 +1,18 @@
 """VIOLET's data (tsujuifu/pytorch_violet): frames as base64 JPEG, tokens, texts.
 
-A clip is known there by its *video id*, the last part of its clip id; `videos.csv` says which clip
+A clip is known there by its *video id*, the last part of its clip id; `clips.jsonl` says which clip
 that is. A split other than `val` and `test` is read as `train`.
 """
 
 from __future__ import annotations
 
 import base64
-import csv
 import itertools
 import json
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 
@@ -27,6 +25,7 @@ from reelpack.packs.base import (
     PackEntry,
     PackFormat,
     StoredEntry,
+    clip_notes,
     integers,
     only_arrays,
     only_frames,
@@ -34,12 +33,12 @@ from reelpack.packs.base import (
     stored_array,
     stored_pictures,
 )
-from reelpack.packs.image_tsv import TsvWriter, fits_a_field, read_lines
+from reelpack.packs.image_tsv import NO_FIELD, TsvWriter, fits_a_field, read_lines
+from reelpack.packs.listing import LISTING, Listing, read_listing
 from reelpack.packs.pickle_stream import DictWriter, read_arrays, read_texts
 from reelpack.pictures import Pictures, kept
 
-VIDEOS = "videos.csv"
-_COLUMNS = ("video_id", "clip_id", "variant")
+_KEYS = {"video": str, "variant": str}
 # VIOLET's pre-training opens parts 0 and 1 of a training set.
 TRAIN_PARTS = 2
 _OWN_SPLITS = ("val", "test")
@@ -69,13 +68,17 @@ class VioletFrames(PackFormat):
             ClipError: the id does not suit a line; pre-training needs a text and there is none.
         """
         check_video_id(entry.clip_id)
-        texts = _texts(entry)
-        if _text_kind(context) == "pretrain" and not texts:
+        notes = clip_notes(entry)
+        if _text_kind(context) == "pretrain" and not notes["captions"]:
             raise ClipError("pack", "the clip has no caption, which VIOLET's pre-training needs")
         frames = only_frames(entry.arrays, what=self.name)
         pictures = {variant: kept(sequence) for variant, sequence in frames.items()}
-        notes = {} if _text_kind(context) == "none" else {"captions": texts}
-        return StoredEntry(entry.clip_id, None, pictures, notes)
+        return StoredEntry(entry.clip_id, entry.label, pictures, notes)
+
+    def place(self, entry: Entry, context: PackContext) -> str:
+        """Return the video id."""
+        del context
+        return _video_id(entry.clip_id)
 
     def write(
         self,
@@ -89,7 +92,7 @@ class VioletFrames(PackFormat):
         variant = only_variant(context, what=self.name).name
         files = context.settings.get("files", ["pkl", "tsv"])
         with ExitStack() as stack:
-            videos = stack.enter_context(VideoList(folder, variant, context))
+            listing = stack.enter_context(Listing(folder))
             text = stack.enter_context(_TextFile(folder, context))
             pickled = None
             if "pkl" in files:
@@ -101,20 +104,21 @@ class VioletFrames(PackFormat):
                 if "tsv" in files
             ]
             for number, entry in enumerate(entries):
-                video_id = videos.add(entry.clip_id)
+                video_id = _video_id(entry.clip_id)
+                listing.add(entry, video=video_id, variant=variant)
                 fields = [base64.b64encode(data) for data in stored_pictures(entry, variant)]
                 if pickled is not None:
                     pickled.add_texts(video_id, [field.decode() for field in fields])
                 if tables:
                     tables[number % len(tables)].add([video_id, *fields])
-                text.add(video_id, entry.notes.get("captions", ()))
+                text.add(video_id, entry.notes["captions"])
             if pickled is not None:
                 pickled.close()
 
     def read(
         self, folder: Path, *, damaged: Container[str] = frozenset()
     ) -> Iterator[PackEntry | PackDamage]:
-        """Read dictionary, TSV files and texts side by side."""
+        """Read dictionary and TSV files side by side."""
         return _read_videos(folder, damaged, _frame_values)
 
 
@@ -146,7 +150,12 @@ class VioletVq(PackFormat):
             if tokens.ndim != 3:
                 raise UserError(f"{what} have shape {list(tokens.shape)}, allowed is [S, k, k]")
             arrays[name] = integers(tokens, np.int16, what=what)
-        return StoredEntry(entry.clip_id, None, arrays)
+        return StoredEntry(entry.clip_id, entry.label, arrays, clip_notes(entry))
+
+    def place(self, entry: Entry, context: PackContext) -> str:
+        """Return the video id."""
+        del context
+        return _video_id(entry.clip_id)
 
     def write(
         self,
@@ -159,10 +168,12 @@ class VioletVq(PackFormat):
         del failed_ids
         variant = only_variant(context, what=self.name).name
         path = folder / f"vq_{_name(context)}.pkl"
-        with VideoList(folder, variant, context) as videos, path.open("wb") as stream:
+        with Listing(folder) as listing, path.open("wb") as stream:
             writer = DictWriter(stream)
             for entry in entries:
-                writer.add_array(videos.add(entry.clip_id), stored_array(entry, variant))
+                video_id = _video_id(entry.clip_id)
+                listing.add(entry, video=video_id, variant=variant)
+                writer.add_array(video_id, stored_array(entry, variant))
             writer.close()
 
     def read(
@@ -175,46 +186,7 @@ class VioletVq(PackFormat):
 def check_video_id(clip_id: str) -> None:
     """Raise `ClipError` when the last part of a clip's id cannot be a field of a line."""
     if not fits_a_field(_video_id(clip_id)):
-        raise ClipError("pack", "the id holds a tab, a line break or outer spaces")
-
-
-class VideoList:
-    """`videos.csv`, written line by line; it refuses two clips of one video id."""
-
-    def __init__(self, folder: Path, variant: str, context: PackContext) -> None:
-        self._recipe = context.recipe
-        self._variant = variant
-        self._seen: set[str] = set()
-        self._stream = (folder / VIDEOS).open("w", encoding="utf-8", newline="")
-        self._table = csv.writer(self._stream, lineterminator="\n", quoting=csv.QUOTE_ALL)
-        self._table.writerow(_COLUMNS)
-
-    def __enter__(self) -> VideoList:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stream.close()
-
-    def add(self, clip_id: str) -> str:
-        """Add a clip and return its video id.
-
-        Raises:
-            UserError: another clip has the same.
-        """
-        video_id = _video_id(clip_id)
-        if video_id in self._seen:
-            raise UserError(
-                f"recipe {self._recipe}: clip {clip_id}: another clip ends in {video_id!r} too, and"
-                " VIOLET tells clips apart by the last part of their ids; rename one"
-            )
-        self._seen.add(video_id)
-        self._table.writerow((video_id, clip_id, self._variant))
-        return video_id
+        raise ClipError("pack", NO_FIELD)
 
 
 class _TextFile:
@@ -255,27 +227,24 @@ class _TextFile:
             self._separator = ", "
 
 
-_Values = Iterator[tuple[str, Array | Pictures, dict[str, Any]]]
+_Values = Iterator[tuple[str, Array | Pictures]]
 _Coded = Iterator[tuple[str, list[str]]]
 
 
 def _read_videos(
     folder: Path, damaged: Container[str], values: Callable[[Path, Container[str]], _Values]
 ) -> Iterator[PackEntry | PackDamage]:
-    """Pair `videos.csv` with what the data files hold, both in list order."""
+    """Pair the listing with what the data files hold, both in list order."""
+    if LISTING in damaged:
+        yield PackDamage(f"not read again, {LISTING} is damaged")
+        return
     try:
-        if VIDEOS in damaged:
-            raise ValueError(f"not read again, {VIDEOS} is damaged")
-        with (folder / VIDEOS).open(encoding="utf-8", newline="") as file:
-            table = csv.reader(file, strict=True)
-            if tuple(next(table, ())) != _COLUMNS:
-                raise ValueError(f"its columns are not {', '.join(_COLUMNS)}")
-            found = values(folder, damaged)
-            for row, value in itertools.zip_longest(table, found):
-                if row is None or value is None or row[0] != value[0]:
-                    raise ValueError(f"{VIDEOS} and the data do not name the same videos")
-                yield PackEntry(row[2], row[1], None, value[1], value[2])
-    except (OSError, ValueError, EOFError, csv.Error, KeyError) as error:
+        pairs = itertools.zip_longest(read_listing(folder, _KEYS), values(folder, damaged))
+        for row, value in pairs:
+            if row is None or value is None or row["video"] != value[0]:
+                raise ValueError(f"{LISTING} and the data do not name the same videos")
+            yield PackEntry(row["variant"], row["clip_id"], row["label"], value[1], row["notes"])
+    except (OSError, ValueError, EOFError) as error:
         yield PackDamage(f"{folder.name}: {error}")
 
 
@@ -288,20 +257,17 @@ def _frame_values(folder: Path, damaged: Container[str]) -> _Values:
         sources.append(_from_tables([_whole(path, damaged) for path in tables]))
     if not sources:
         raise ValueError("there is no img file")
-    texts = _texts_by_video(folder, damaged)
     for items in itertools.zip_longest(*sources):
         if any(item != items[0] for item in items):
             raise ValueError("dictionary and lines do not hold the same")
         video_id, fields = items[0]
-        notes = {} if texts is None else {"captions": texts.get(video_id, [])}
-        yield video_id, decoded(fields), notes
+        yield video_id, decoded(fields)
 
 
 def _token_values(folder: Path, damaged: Container[str]) -> _Values:
-    (path,) = sorted(folder.glob("vq_*.pkl"))
+    (path,) = folder.glob("vq_*.pkl")
     with _whole(path, damaged).open("rb") as stream:
-        for video_id, tokens in read_arrays(stream):
-            yield video_id, tokens, {}
+        yield from read_arrays(stream)
 
 
 def decoded(fields: Sequence[str | bytes]) -> Pictures:
@@ -331,19 +297,6 @@ def _from_tables(paths: Sequence[Path]) -> _Coded:
             raise ValueError(f"{path.name} has lines that no other part goes with")
 
 
-def _texts_by_video(folder: Path, damaged: Container[str]) -> dict[str, list[str]] | None:
-    paths = sorted(folder.glob("txt_*.json"))
-    if not paths:
-        return None
-    (content,) = json.loads(_whole(paths[0], damaged).read_bytes()).values()
-    if isinstance(content, dict):
-        return content
-    texts: dict[str, list[str]] = {}
-    for pair in content:
-        texts.setdefault(pair["video"], []).append(pair["caption"])
-    return texts
-
-
 def _whole(path: Path, damaged: Container[str]) -> Path:
     if path.name in damaged:
         raise ValueError(f"not read again, {path.name} is damaged")
@@ -352,10 +305,6 @@ def _whole(path: Path, damaged: Container[str]) -> Path:
 
 def _video_id(clip_id: str) -> str:
     return clip_id.rpartition("/")[2]
-
-
-def _texts(entry: Entry) -> list[str]:
-    return list(entry.captions) or ([] if entry.caption is None else [entry.caption])
 
 
 def _name(context: PackContext) -> str:

@@ -19,6 +19,7 @@ from reelpack.packs.publish import PROVENANCE
 from reelpack.readers.arrays import Hdf5Pack, LvtPack, ParquetPack, VimpacPack
 from reelpack.readers.base import Sample
 from reelpack.readers.folders import FoldersPack
+from reelpack.readers.seeds import FavdFramesPack, FavdPack, VioletFramesPack, VioletVqPack
 from reelpack.readers.stream import WebDatasetPack
 
 READERS: dict[str, Callable[[Path], Dataset[Any]]] = {
@@ -29,6 +30,10 @@ READERS: dict[str, Callable[[Path], Dataset[Any]]] = {
     "webdataset": WebDatasetPack,
     "parquet": ParquetPack,
     "hdf5": Hdf5Pack,
+    "violet_frames": VioletFramesPack,
+    "violet_vq": VioletVqPack,
+    "favd_tsv": FavdPack,
+    "favd_frames": FavdFramesPack,
 }
 
 __all__ = ["READERS", "Sample", "open_pack"]
