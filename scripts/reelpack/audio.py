@@ -55,6 +55,8 @@ def extract_sound(task: Task) -> None:
     """
     clip: Clip = task.item
     settings: AudioSettings = task.settings
+    if settings.folder is None and clip.record is not None:
+        raise ClipError("no_audio", f"{clip.path}: records hold no sound")
     if settings.folder is None:
         data = mp3_of(
             Path(clip.path), start_seconds=clip.start_seconds, end_seconds=clip.end_seconds
@@ -117,7 +119,7 @@ def mp3_of(
 
 def _samples(path: Path, start: float, end: float | None) -> Iterator[av.AudioFrame]:
     """Yield the window's samples at the wanted rate, float32, one channel."""
-    first = round(start * RATE_HZ)
+    first = max(0, round(start * RATE_HZ))
     last = None if end is None else round(end * RATE_HZ)
     place: int | None = None
     for frame, seconds in _resampled(path):

@@ -76,7 +76,8 @@ def pixels(clip: Clip, settings: EncodeSettings) -> Iterator[list[Frame]]:
     )
     decoded = _blaming(frames, "extract_frames")
     for frame in decoded:
-        cropped = (crop_frame(frame.pixels[number], crop) for number, crop in cuts)
+        scaled = frame.pixels
+        cropped = (crop_frame(scaled[number], crop) for number, crop in cuts)
         try:
             yield list(_blaming(cropped, "crop_frames"))
         except ClipError:
