@@ -81,7 +81,10 @@ def _from_folder(folder: Path, clip: Clip) -> bytes:
 
 def _is_ready(path: Path) -> bool:
     """Whether a file is an mp3 that readers which neither resample nor mix can take."""
-    with clip_errors(path, "corrupt"), av.open(f"file:{path}", options=OPEN_OPTIONS) as container:
+    with (
+        clip_errors(path, "corrupt"),
+        av.open(f"file:{path}", options=OPEN_OPTIONS, metadata_errors="replace") as container,
+    ):
         tracks = container.streams.audio
         if container.format.name != "mp3" or not tracks:
             return False
@@ -143,7 +146,10 @@ def _frame(samples: NDArray[np.float32]) -> av.AudioFrame:
 
 def _resampled(path: Path) -> Iterator[tuple[av.AudioFrame, float]]:
     """Yield the best audio track's frames at the wanted rate, and the second at which the first begins."""
-    with clip_errors(path, "corrupt"), av.open(f"file:{path}", options=OPEN_OPTIONS) as container:
+    with (
+        clip_errors(path, "corrupt"),
+        av.open(f"file:{path}", options=OPEN_OPTIONS, metadata_errors="replace") as container,
+    ):
         track = container.streams.best("audio")
         if track is None:
             raise ClipError("no_audio", f"{path}: the file has no audio track")
