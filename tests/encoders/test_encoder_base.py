@@ -9,6 +9,7 @@ class Sums:
     """Token = sum of the picture; notes the shapes it was given."""
 
     name, result_version, batch_size = "sums", 1, 4
+    window, side, width, dtype = 1, None, None, np.dtype(np.int64)
 
     def __init__(self):
         self.shapes = []
@@ -69,8 +70,8 @@ def test_wrong_pictures_fail_the_clip(shape, dtype):
 
 
 def test_load_encoder_names_what_is_allowed(tmp_path):
-    with pytest.raises(UserError, match="'clip' is unknown; allowed: dalle, vqvae"):
-        load_encoder({"name": "clip"}, tmp_path / "w", device="cpu")
+    with pytest.raises(UserError, match="'abacus' is unknown; allowed: dalle, vqvae, resnet152"):
+        load_encoder({"name": "abacus"}, tmp_path / "w", device="cpu")
     with pytest.raises(UserError, match="allowed: cpu, cuda"):
         load_encoder({"name": "dalle"}, tmp_path / "w", device="abacus")
     for name in ("dalle", "vqvae"):

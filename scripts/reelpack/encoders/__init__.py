@@ -1,4 +1,4 @@
-"""Models that turn pictures into tokens, one file each behind one small interface."""
+"""Models that turn pictures into tokens or features, one file each behind one small interface."""
 
 from .base import Encoder, encode_frames, load_encoder, set_deterministic
 

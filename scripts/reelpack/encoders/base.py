@@ -13,25 +13,45 @@ import numpy.typing as npt
 
 from reelpack.errors import ClipError, UserError
 
+from .cards import encoder_card
+
 Frame = npt.NDArray[np.uint8]
-Tokens = npt.NDArray[np.signedinteger[Any]]
+Rows = npt.NDArray[np.number[Any]]
 
 
 class Encoder(Protocol):
-    """A model that turns pictures into tokens.
+    """A model that turns pictures into tokens, or pictures or windows of them into features.
 
     Attributes:
         name: what recipes call it.
-        result_version: raised by hand when the tokens of equal pictures change.
-        batch_size: pictures per call; always the same, so that no kernel is chosen by chance.
+        result_version: raised by hand when the results of equal pictures change.
+        batch_size: rows per call; always the same, so that no kernel is chosen by chance.
+        window: frames that make one row; 1 where a row is a picture.
+        side: side in pixels of the square pictures that it takes, or None for any size.
+        width: numbers per row (d), or None for tokens.
+        dtype: of the results.
     """
 
     name: str
     result_version: int
     batch_size: int
+    window: int
+    dtype: np.dtype[Any]
 
-    def encode(self, frames: Frame) -> Tokens:
-        """Encode uint8[batch_size, H, W, 3] (RGB) to integer tokens [batch_size, ...].
+    @property
+    def side(self) -> int | None: ...  # noqa: D102
+    @property
+    def width(self) -> int | None: ...  # noqa: D102
+
+    def encode(self, frames: Frame) -> Rows:
+        """Encode one batch of RGB pixels.
+
+        Args:
+            frames: uint8[batch_size, H, W, 3], or uint8[batch_size, window, H, W, 3] where a row is
+                a window of more than one frame.
+
+        Returns:
+            Integer tokens [batch_size, ...], or features float32[batch_size, width].
 
         Raises:
             ClipError: `encode`, when the encoder cannot take pictures of this size.
@@ -57,18 +77,18 @@ def set_deterministic(*, threads: int = 1) -> None:
     torch.backends.cuda.matmul.allow_tf32 = False
 
 
-def encode_frames(encoder: Encoder, frames: Iterable[Frame]) -> Tokens:
-    """Encode the frames of a clip in batches of the encoder's one shape.
+def encode_frames(encoder: Encoder, frames: Iterable[Frame]) -> Rows:
+    """Encode the frames or windows of a clip in batches of the encoder's one shape.
 
-    The last batch is filled up by repeating its last frame, and cut after. Memory holds one batch
+    The last batch is filled up by repeating its last row, and cut after. Memory holds one batch
     of pixels, whatever the length of the clip.
 
     Args:
         encoder: any encoder.
-        frames: uint8[H, W, 3] each, all of one size.
+        frames: uint8[H, W, 3] each, or uint8[window, H, W, 3], all of one size.
 
     Returns:
-        Tokens [T, ...] in the encoder's dtype.
+        Results [rows, ...] in the encoder's dtype.
 
     Raises:
         ClipError: `encode`, when there is no frame, or sizes change or do not suit the encoder.
@@ -79,7 +99,7 @@ def encode_frames(encoder: Encoder, frames: Iterable[Frame]) -> Tokens:
     return np.concatenate(tokens)
 
 
-def _encode_batches(encoder: Encoder, frames: Iterable[Frame]) -> Iterator[Tokens]:
+def _encode_batches(encoder: Encoder, frames: Iterable[Frame]) -> Iterator[Rows]:
     shape: tuple[int, ...] | None = None
     for group in _batches(frames, encoder.batch_size):
         shape = shape or group[0].shape
@@ -129,8 +149,8 @@ def load_encoder(spec: Mapping[str, Any], weights: Path, *, device: str) -> Enco
     """Load an encoder by a recipe's `encoder:` mapping.
 
     Args:
-        spec: its key `name` chooses the encoder; the other keys say where weights come from and are
-            resolved by the caller.
+        spec: its key `name` chooses the encoder, `precision` how an encoder of features computes;
+            the other keys say where weights come from and are resolved by the caller.
         weights: safetensors file that `weights.convert` or the training wrote.
         device: `cpu`, `cuda` or `cuda:N`.
 
@@ -138,14 +158,16 @@ def load_encoder(spec: Mapping[str, Any], weights: Path, *, device: str) -> Enco
         UserError: unknown encoder or device, or a file that does not hold this encoder's weights.
     """
     check_device(device)
-    match spec.get("name"):
-        case "dalle":
-            from .dalle import DalleEncoder
+    name = spec.get("name")
+    card = encoder_card(name)
+    if card.width is not None:
+        from .features import load_feature_encoder
 
-            return DalleEncoder(weights, device=device)
-        case "vqvae":
-            from .vqvae import VQVAEEncoder
+        return load_feature_encoder(spec, weights, device=device)
+    if name == "dalle":
+        from .dalle import DalleEncoder
 
-            return VQVAEEncoder(weights, device=device)
-        case unknown:
-            raise UserError(f"encoder.name: {unknown!r} is unknown; allowed: dalle, vqvae")
+        return DalleEncoder(weights, device=device)
+    from .vqvae import VQVAEEncoder
+
+    return VQVAEEncoder(weights, device=device)

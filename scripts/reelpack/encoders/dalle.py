@@ -21,11 +21,11 @@ from torch import Tensor
 from reelpack.errors import UserError
 
 from .base import Frame, check_pictures
+from .cards import CARDS
 
-RESULT_VERSION = 1
-STRIDE = 8
+CARD = CARDS["dalle"]
+STRIDE = CARD.stride
 GROUPS = 4
-CPU_BATCH, GPU_BATCH = 1, 16
 LOGIT_ROWS = 256
 
 PICKLED_CLASSES: dict[str, frozenset[str]] = {
@@ -113,7 +113,9 @@ class DalleEncoder:
     """
 
     name = "dalle"
-    result_version = RESULT_VERSION
+    result_version = CARD.result_version
+    window, side, width = 1, None, None
+    dtype = np.dtype(np.int16)
 
     def __init__(self, weights: Path, *, device: str) -> None:
         from safetensors import SafetensorError
@@ -125,7 +127,7 @@ class DalleEncoder:
             raise UserError(f"{weights}: cannot be read as safetensors: {error}") from error
         self.sizes = sizes_of(tensors, where=weights)
         self.device = torch.device(device)
-        self.batch_size = CPU_BATCH if self.device.type == "cpu" else GPU_BATCH
+        self.batch_size = CARD.cpu_batch if self.device.type == "cpu" else CARD.gpu_batch
         self._tensors = {
             name: tensor.to(
                 self.device,

@@ -22,11 +22,11 @@ from reelpack.errors import UserError
 from reelpack.results import canonical
 
 from .base import Frame, check_pictures
+from .cards import CARDS
 
-RESULT_VERSION = 1
-STRIDE = 4
+CARD = CARDS["vqvae"]
+STRIDE = CARD.stride
 METADATA_KEY = "reelpack"
-CPU_BATCH, GPU_BATCH = 4, 64
 
 
 @dataclass(frozen=True)
@@ -275,12 +275,14 @@ class VQVAEEncoder:
     """
 
     name = "vqvae"
-    result_version = RESULT_VERSION
+    result_version = CARD.result_version
+    window, side, width = 1, None, None
+    dtype = np.dtype(np.int64)
 
     def __init__(self, weights: Path, *, device: str) -> None:
         self.device = torch.device(device)
         self.model = channels_last(load_model(weights).to(self.device))
-        self.batch_size = CPU_BATCH if self.device.type == "cpu" else GPU_BATCH
+        self.batch_size = CARD.cpu_batch if self.device.type == "cpu" else CARD.gpu_batch
 
     def encode(self, frames: Frame) -> npt.NDArray[np.int64]:
         """Encode uint8[B, H, W, 3], H and W multiples of 4, to int64[B, codebooks, H/4, W/4]."""
