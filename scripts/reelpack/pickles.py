@@ -1,7 +1,7 @@
-"""Read a pickled torch module without running anything that the file names.
+"""Read a pickled torch module or state dict without running anything that the file names.
 
-`torch.save(module)` writes a pickle that names classes and functions to call. This reader admits
-the few names that a plain module needs. A class becomes an inert stand-in that only holds
+`torch.save` writes a pickle that names classes and functions to call. This reader admits the few
+names that tensors and a plain module need. A class becomes an inert stand-in that only holds
 attributes, and the two functions that are called rebuild a tensor from its storage; any other name
 stops the reading before it is looked up. Both of torch's file formats are read: the zip archive
 (1.6 and later) and the stream of pickles before it.
@@ -48,30 +48,59 @@ def read_module(path: Path, *, classes: frozenset[str]) -> dict[str, torch.Tenso
     Raises:
         UserError: the file names anything else, or is no such file.
     """
-    _refuse_other_archives(path)
-    try:
-        with warnings.catch_warnings():
-            # The old format holds the source of each class, which torch compares with the stand-in.
-            warnings.simplefilter("ignore")
-            module = torch.load(
-                path,
-                map_location="cpu",
-                weights_only=False,
-                pickle_module=_restricted(classes | MODULE_CLASSES),
-            )
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
-    except (OSError, MemoryError):
-        raise
-    except Exception as error:
-        raise UserError(f"{path}: not a module saved by torch: {_one_line(error)}") from error
+    module = _load(path, classes | MODULE_CLASSES, what="module")
     try:
         return OrderedDict(_tensors(module, ()))
     except (AttributeError, TypeError, RecursionError) as error:
         raise UserError(f"{path}: the pickle holds no module: {_one_line(error)}") from error
 
 
-def _refuse_other_archives(path: Path) -> None:
+def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors of a saved state dict.
+
+    A checkpoint that holds the state dict under the key `state_dict` will do too, and so will names
+    that all begin with `module.`, as torch's DataParallel writes them: the prefix is taken off.
+
+    Args:
+        path: file of `torch.save(model.state_dict(), path)`, in either format.
+
+    Returns:
+        Tensors on the CPU by dotted name.
+
+    Raises:
+        UserError: the file asks for any class or function but those that rebuild tensors, or holds
+            anything but tensors by name.
+    """
+    found = _load(path, frozenset(), what="state dict")
+    if isinstance(found, dict) and isinstance(found.get("state_dict"), dict):
+        found = found["state_dict"]
+    if not isinstance(found, dict) or not found:
+        raise UserError(f"{path}: holds no state dict, but a {type(found).__name__}")
+    for name, tensor in found.items():
+        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
+            raise UserError(f"{path}: no state dict: {name!r} is a {type(tensor).__name__}")
+    prefix = "module." if all(name.startswith("module.") for name in found) else ""
+    return {name.removeprefix(prefix): tensor.detach() for name, tensor in found.items()}
+
+
+def _load(path: Path, classes: frozenset[str], *, what: str) -> Any:
+    _refuse_other_archives(path, what=what)
+    try:
+        with warnings.catch_warnings():
+            # The old format holds the source of each class, which torch compares with the stand-in.
+            warnings.simplefilter("ignore")
+            return torch.load(
+                path, map_location="cpu", weights_only=False, pickle_module=_restricted(classes)
+            )
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
+    except (OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise UserError(f"{path}: not a {what} saved by torch: {_one_line(error)}") from error
+
+
+def _refuse_other_archives(path: Path, *, what: str) -> None:
     """Refuse what torch.load would hand to TorchScript or tarfile instead of the unpickler."""
     with path.open("rb") as stream:
         start = stream.read(4)
@@ -81,7 +110,7 @@ def _refuse_other_archives(path: Path) -> None:
         raise UserError(f"{path}: neither of torch's two file formats (zip, or a pickle stream)")
     with zipfile.ZipFile(path) as archive:
         if any(name.endswith("/constants.pkl") for name in archive.namelist()):
-            raise UserError(f"{path}: a TorchScript archive; expected a module saved by torch.save")
+            raise UserError(f"{path}: a TorchScript archive; expected a {what} saved by torch.save")
 
 
 def _restricted(classes: frozenset[str]) -> types.ModuleType:
