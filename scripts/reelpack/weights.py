@@ -9,19 +9,25 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from .encoders.cards import CARDS
 from .errors import UserError
 from .files import clear_leftovers, replace_file, sha256_file, write_bytes
+
+if TYPE_CHECKING:
+    import torch
 
 COLUMNS = ("name", "url", "sha256", "licence", "note")
 BLOCK_BYTES = 1 << 20
 TIMEOUT_SECONDS = (10.0, 60.0)
 
-Kind = Literal["dalle_encoder", "dalle_decoder"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+# Encoders of features read weights of their own name.
+FEATURE_KINDS = tuple(name for name, card in CARDS.items() if card.width is not None)
+KINDS = ("dalle_encoder", "dalle_decoder", *FEATURE_KINDS)
 
 
 @dataclass(frozen=True)
@@ -202,12 +208,12 @@ def _download(url: str) -> Iterator[bytes]:
         ) from error
 
 
-def convert(source: Path, destination: Path, *, kind: Kind) -> None:
+def convert(source: Path, destination: Path, *, kind: str) -> None:
     """Turn a fetched file, once, into safetensors that nothing needs to be trusted to open.
 
     Args:
         source: a file that `fetch` brought; its recorded checksum is checked first.
-        destination: safetensors file; tensors are float32 under the publisher's names.
+        destination: safetensors file; tensors are float32 under the names of the encoder's model.
         kind: what the file is, one of `KINDS`.
 
     Raises:
@@ -222,13 +228,27 @@ def convert(source: Path, destination: Path, *, kind: Kind) -> None:
         raise UserError(f"{source}: sha256 is {found}, expected {expected}: fetch it again")
     from safetensors.torch import save_file
 
+    tensors = _feature_tensors(source, kind) if kind in CARDS else _dalle_tensors(source, kind)
+    contiguous = {name: tensor.float().contiguous() for name, tensor in tensors.items()}
+    clear_leftovers(destination)
+    with replace_file(destination) as temporary:
+        save_file(contiguous, temporary)
+
+
+def _dalle_tensors(source: Path, kind: str) -> Mapping[str, torch.Tensor]:
     from .encoders import dalle
     from .pickles import read_module
 
     tensors = read_module(source, classes=dalle.PICKLED_CLASSES[kind])
     if kind == "dalle_encoder":
         dalle.sizes_of(tensors, where=source)
-    contiguous = {name: tensor.float().contiguous() for name, tensor in tensors.items()}
-    clear_leftovers(destination)
-    with replace_file(destination) as temporary:
-        save_file(contiguous, temporary)
+    return tensors
+
+
+def _feature_tensors(source: Path, kind: str) -> Mapping[str, torch.Tensor]:
+    from .encoders.features import bare_network, check_tensors, without_counts
+
+    module = import_module(f"reelpack.encoders.{CARDS[kind].module}")
+    tensors = without_counts(module.read(source, name=kind))
+    check_tensors(bare_network(kind), tensors, name=kind, where=source)
+    return tensors
