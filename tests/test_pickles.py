@@ -12,7 +12,7 @@ import torch
 from encoders.dalle_weights import random_encoder, write
 from reelpack.encoders.dalle import PICKLED_CLASSES
 from reelpack.errors import UserError
-from reelpack.pickles import read_module
+from reelpack.pickles import read_module, read_state_dict
 
 ENCODER = PICKLED_CLASSES["dalle_encoder"]
 
@@ -163,3 +163,69 @@ def test_a_cut_file_is_a_user_error(tmp_path, zipped):
     path.write_bytes(path.read_bytes()[:-1000])
     with pytest.raises(UserError, match=r"cut\.pkl"):
         read_module(path, classes=ENCODER)
+
+
+STATE = OrderedDict(a=torch.arange(6.0).view(2, 3), b=torch.tensor(3))
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_reads_a_state_dict(tmp_path, zipped, prefix, wrapped):
+    held = {f"{prefix}{name}": tensor for name, tensor in STATE.items()}
+    held = {"epoch": 3, "state_dict": held, "optimizer": {}} if wrapped else held
+    path = tmp_path / "s.pth"
+    torch.save(held, path, _use_new_zipfile_serialization=zipped)
+    found = read_state_dict(path)
+    assert found.keys() == STATE.keys()
+    assert all(torch.equal(found[name], STATE[name]) for name in STATE)
+
+
+def test_reads_a_module_s_own_state_dict(tmp_path):
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.BatchNorm2d(4))
+    path = tmp_path / "s.pth"
+    torch.save(module.state_dict(), path)
+    found = read_state_dict(path)
+    assert all(torch.equal(found[name], tensor) for name, tensor in module.state_dict().items())
+    assert found.keys() == module.state_dict().keys()
+
+
+def test_a_prefix_that_not_all_have_is_a_name(tmp_path):
+    path = tmp_path / "s.pth"
+    torch.save({"module.a": torch.zeros(1), "b": torch.zeros(1)}, path)
+    assert read_state_dict(path).keys() == {"module.a", "b"}
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_state_dict_runs_nothing_either(tmp_path, zipped):
+    flag, path = tmp_path / "ran", tmp_path / "bad.pth"
+    held = {**STATE, "extra": Runs(f"touch '{flag}'")}
+    torch.save(held, path, _use_new_zipfile_serialization=zipped)
+    with pytest.raises(UserError, match=r"bad\.pth: the pickle asks for (posix|nt)\.system"):
+        read_state_dict(path)
+    assert not flag.exists()
+
+
+@pytest.mark.parametrize(
+    ("held", "message"),
+    [
+        ([torch.zeros(1)], "holds no state dict, but a list"),
+        ({}, "holds no state dict"),
+        ({"a": torch.zeros(1), "epoch": 3}, "'epoch' is a int"),
+        ({1: torch.zeros(1)}, "1 is a Tensor"),
+        (torch.nn.Sequential(), "asks for torch.nn.modules.container.Sequential"),
+    ],
+)
+def test_refuses_what_is_no_state_dict(tmp_path, held, message):
+    path = tmp_path / "odd.pth"
+    torch.save(held, path)
+    with pytest.raises(UserError, match=rf"odd\.pth: .*{message}"):
+        read_state_dict(path)
+
+
+@pytest.mark.parametrize("data", [b"", b"not a pickle", b"PK\x03\x04broken"])
+def test_a_broken_state_dict_is_a_user_error(tmp_path, data):
+    path = tmp_path / "odd.pth"
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"odd\.pth"):
+        read_state_dict(path)

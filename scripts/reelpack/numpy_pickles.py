@@ -90,6 +90,9 @@ class _Calls:
     def scalar(self, dtype: _Dtype, data: bytes | str) -> Array:
         return dtype.array(data, (), "C")
 
+    def no_bytes(self) -> bytes:
+        return b""
+
     def encode(self, text: str, encoding: str) -> bytes:
         if encoding != "latin1":
             raise UserError(f"bytes in the encoding {encoding!r}; allowed: latin1")
@@ -99,7 +102,9 @@ class _Calls:
 _CALLS = _Calls()
 _MULTIARRAY = {"_reconstruct": _CALLS.reconstruct, "scalar": _CALLS.scalar}
 _ADMITTED: dict[str, Any] = {
+    # Up to protocol 2, Python 3 writes bytes as the encoding of text, and none as a call of `bytes`.
     "_codecs.encode": _CALLS.encode,
+    "__builtin__.bytes": _CALLS.no_bytes,
     # Only an argument of _reconstruct, which does not look at it.
     "numpy.ndarray": None,
     "numpy.dtype": _Dtype,

@@ -137,11 +137,9 @@ def fetch(entry: WeightsEntry, destination: Path, *, override_path: Path | None 
     """
     clear_leftovers(destination)
     expected = entry.sha256 or _recorded(destination)
-    if destination.is_file():
-        found = sha256_file(destination)
-        if found == (expected or found):
-            _record(destination, found)
-            return found
+    if destination.is_file() and expected and sha256_file(destination) == expected:
+        _record(destination, expected)
+        return expected
     source = override_path or entry.path or _local(entry.url)
     blocks = _read_local(source) if source else _download(entry.url)
     with replace_file(destination) as temporary:

@@ -8,6 +8,7 @@ file is a TorchScript archive in half precision; its tensors are read, its code 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,17 +18,23 @@ from reelpack.torchscript import read_torchscript
 
 from .torchvision_compat import import_timm
 
-# The published models were trained with the sigmoid approximation of GELU: timm's "quickgelu".
-TIMM_NAMES = {
-    "clip_vitb32": ("vit_base_patch32_clip_quickgelu_224", 512),
-    "clip_rn50x4": ("resnet50x4_clip", 640),
+timm = import_timm()
+
+# The published transformer was trained with a sigmoid approximation of GELU: timm's "quickgelu".
+TIMM_MODELS: dict[str, dict[str, Any]] = {
+    "clip_vitb32": {"model_name": "vit_base_patch32_clip_quickgelu_224", "num_classes": 512},
+    "clip_rn50x4": {"model_name": "resnet50x4_clip", "num_classes": 640},
+}
+# Only a tower of this kind and size has position embeddings of this name and shape.
+POSITIONS = {
+    "clip_vitb32": ("visual.positional_embedding", "pos_embed"),
+    "clip_rn50x4": ("visual.attnpool.positional_embedding", "head.pos_embed"),
 }
 
 
 def network(name: str) -> nn.Module:
     """Return the network from float[B, 3, S, S] to float[B, 512] or float[B, 640]."""
-    variant, width = TIMM_NAMES[name]
-    model: nn.Module = import_timm().create_model(variant, pretrained=False, num_classes=width)
+    model: nn.Module = timm.create_model(**TIMM_MODELS[name], pretrained=False)
     return model
 
 
@@ -42,17 +49,15 @@ def read(path: Path, *, name: str) -> dict[str, Tensor]:
         for key, tensor in read_torchscript(path).items()
         if key.startswith("visual.") and key != "visual.input_resolution"
     }
-    marker = {
-        "clip_vitb32": "visual.class_embedding",
-        "clip_rn50x4": "visual.attnpool.q_proj.weight",
-    }
-    if marker[name] not in tower:
-        raise UserError(f"{path}: not the weights of {name}: tensor {marker[name]} is missing")
-    import_timm()
-    from timm.models import byobnet, vision_transformer
-
     with torch.device("meta"):
         model = network(name)
-    family = vision_transformer if name == "clip_vitb32" else byobnet
+    key, ours = POSITIONS[name]
+    expected = tuple(model.state_dict()[ours].shape)[-2:]
+    found = tuple(tower[key].shape) if key in tower else "missing"
+    if found != expected:
+        raise UserError(
+            f"{path}: not the weights of {name}: tensor {key} is {found}, expected {expected}"
+        )
+    family = timm.models.vision_transformer if name == "clip_vitb32" else timm.models.byobnet
     renamed: dict[str, Tensor] = family.checkpoint_filter_fn(tower, model)
     return renamed

@@ -15,10 +15,12 @@ from reelpack.pickles import read_state_dict
 
 from .torchvision_compat import import_timm
 
+timm = import_timm()
+
 
 def network(name: str) -> nn.Module:  # noqa: ARG001
     """Return the network from float[B, 3, H, W] to float[B, 2048]."""
-    model: nn.Module = import_timm().create_model("resnet152", pretrained=False, num_classes=0)
+    model: nn.Module = timm.create_model("resnet152", pretrained=False, num_classes=0)
     return model
 
 

@@ -1,4 +1,4 @@
-"""Vision transformers by timm: a card and a line in `TIMM_NAMES` add one.
+"""Vision transformers by timm: a card and a line in `TIMM_MODELS` add one.
 
 M. Oquab et al., "DINOv2: Learning Robust Visual Features without Supervision", 2023, arXiv
 2304.07193: the class token after the last norm. M. Tschannen et al., "SigLIP 2: Multilingual
@@ -17,16 +17,20 @@ from reelpack.errors import UserError
 from .cards import encoder_card
 from .torchvision_compat import import_timm
 
-TIMM_NAMES = {
-    "dinov2_vitb14": "vit_base_patch14_dinov2",
-    "siglip2_b16": "vit_base_patch16_siglip_224",
+timm = import_timm()
+
+TIMM_MODELS: dict[str, dict[str, str]] = {
+    "dinov2_vitb14": {"model_name": "vit_base_patch14_dinov2"},
+    # SigLIP was trained with the tanh approximation of GELU; timm's model of this size takes the
+    # exact one unless told, which moves features by some 2e-4.
+    "siglip2_b16": {"model_name": "vit_base_patch16_siglip_224", "act_layer": "gelu_tanh"},
 }
 
 
 def network(name: str) -> nn.Module:
     """Return the network from float[B, 3, S, S] to float[B, width], S the card's side."""
-    model: nn.Module = import_timm().create_model(
-        TIMM_NAMES[name], pretrained=False, num_classes=0, img_size=encoder_card(name).side
+    model: nn.Module = timm.create_model(
+        **TIMM_MODELS[name], pretrained=False, num_classes=0, img_size=encoder_card(name).side
     )
     return model
 
@@ -48,9 +52,6 @@ def read(path: Path, *, name: str) -> dict[str, Tensor]:
 
 
 def _resampled(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
-    import_timm()
-    from timm.layers.pos_embed import resample_abs_pos_embed
-
     positions, patches = tensors.get("pos_embed"), tensors.get("patch_embed.proj.weight")
     if positions is None or patches is None or positions.ndim != 3 or patches.ndim != 4:
         return tensors
@@ -59,5 +60,7 @@ def _resampled(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     classes = 1 if "cls_token" in tensors else 0
     if positions.shape[1] == grid * grid + classes:
         return tensors
-    resampled = resample_abs_pos_embed(positions, [grid, grid], num_prefix_tokens=classes)
+    resampled = timm.layers.resample_abs_pos_embed(
+        positions, [grid, grid], num_prefix_tokens=classes
+    )
     return {**tensors, "pos_embed": resampled}
