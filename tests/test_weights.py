@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from encoders.dalle_weights import random_encoder, write
 from reelpack.errors import UserError
-from reelpack.weights import WeightsEntry, convert, fetch, load_registry
+from reelpack.weights import FEATURE_KINDS, WeightsEntry, convert, fetch, load_registry
 
 DATA = b"weights" * 1000
 SUM = hashlib.sha256(DATA).hexdigest()
@@ -166,6 +166,13 @@ def test_a_damaged_file_is_fetched_again(source, target):
     assert target.read_bytes() == DATA
 
 
+def test_a_file_of_unknown_origin_is_fetched_again(source, target):
+    target.parent.mkdir()
+    target.write_bytes(b"nobody knows")
+    assert fetch(entry(source.as_uri()), target) == SUM
+    assert target.read_bytes() == DATA
+
+
 def test_unknown_addresses_and_missing_files_are_user_errors(tmp_path, target):
     with pytest.raises(UserError, match="allowed: http, https, file"):
         fetch(entry("ftp://x/y"), target)
@@ -219,3 +226,32 @@ def test_conversion_refuses_another_architecture(target, tmp_path):
     fetch(entry(path.as_uri()), target)
     with pytest.raises(UserError, match=r"group_2\.block_1\.id_path\.b is None"):
         convert(target, tmp_path / "out.safetensors", kind="dalle_encoder")
+
+
+def foreign_state_dict(path):
+    torch.save({"weight": torch.zeros(2, 3)}, path)
+
+
+def foreign_safetensors(path):
+    save_file({"weight": torch.zeros(2, 3)}, path)
+
+
+@pytest.mark.parametrize("kind", FEATURE_KINDS)
+@pytest.mark.parametrize(
+    "write",
+    [
+        foreign_state_dict,
+        foreign_safetensors,
+        lambda path: path.write_bytes(b"<html>404</html>"),
+        lambda path: path.write_bytes(b""),
+    ],
+    ids=["state dict", "safetensors", "page", "nothing"],
+)
+def test_conversion_refuses_other_files_in_one_line(target, tmp_path, kind, write):
+    path, out = tmp_path / "odd", tmp_path / "out.safetensors"
+    write(path)
+    fetch(entry(path.as_uri()), target)
+    with pytest.raises(UserError, match=rf"{target.name}: ") as error:
+        convert(target, out, kind=kind)
+    assert "\n" not in str(error.value)
+    assert not out.exists()

@@ -68,6 +68,8 @@ def test_positions_of_larger_pictures_are_resampled(small, tmp_path):
     encoder = loaded(path, tmp_path / "r", name="dinov2_vitb14")
     found = encoder.network.pos_embed[0, 1:].view(16, 16, 64)
     expected = (torch.arange(16) + 0.5) * 37 / 16 - 0.5
+    timm_s = timm_vit.timm.models.vision_transformer.checkpoint_filter_fn(tensors, encoder.network)
+    assert torch.equal(encoder.network.pos_embed, timm_s["pos_embed"])
     assert torch.equal(encoder.network.pos_embed[0, 0], tensors["pos_embed"][0, 0])
     assert torch.allclose(found[2:-2, 3, 5], (expected / 18 - 1)[2:-2], atol=1e-3)
     assert torch.allclose(found[:, 0], found[:, 9], atol=1e-5)
