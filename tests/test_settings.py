@@ -6,7 +6,7 @@ import re
 import pytest
 
 from helpers import ROOT
-from reelpack.encoders import dalle, vqvae
+from reelpack.encoders.cards import CARDS
 from reelpack.errors import UserError
 from reelpack.formats import ENCODER_KINDS, FORMAT_RULES
 from reelpack.packs import FORMATS
@@ -140,11 +140,11 @@ MISTAKES = {
     ),
     "weights name": (
         config(weights={"nope": {"path": "x"}}),
-        "config: weights.nope: unknown weights; allowed: dalle_decoder, dalle_encoder",
+        "config: weights.nope: unknown weights; allowed: clip_rn50x4, clip_vitb32, dalle_decoder",
     ),
     "encoder weights": (
         own_recipe(encoder={"name": "dalle", "weights": "nope"}),
-        "recipe x: encoder.weights: no weights 'nope'; one of: dalle_decoder, dalle_encoder",
+        "recipe x: encoder.weights: no weights 'nope'; one of: clip_rn50x4, clip_vitb32, dalle_decoder",
     ),
     "rule as dataset": (
         config({"write_pack": {"recipes": ["a"], "videos": "x"}}),
@@ -318,8 +318,8 @@ def test_rules_names_are_reserved():
 
 
 def test_tables_agree_with_the_modules_they_stand_for():
-    assert ENCODER_VERSIONS == {"dalle": dalle.RESULT_VERSION, "vqvae": vqvae.RESULT_VERSION}
-    assert STRIDES == {"dalle": dalle.STRIDE, "vqvae": vqvae.STRIDE}
+    assert {name: CARDS[name].result_version for name in ENCODER_VERSIONS} == ENCODER_VERSIONS
+    assert {name: CARDS[name].stride for name in STRIDES} == STRIDES
     versions = {name: rules.version for name, rules in FORMAT_RULES.items()}
     assert {name: pack.version for name, pack in FORMATS.items()} == versions
     assert set(ENCODER_KINDS) == set(ENCODER_VERSIONS)
