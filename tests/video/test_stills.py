@@ -26,6 +26,7 @@ RULES = {
     "slow": Sampling(fps=Fraction(1, 100)),
     "uniform": Sampling(uniform=5),
     "every": EVERY,
+    "violet": Sampling(violet=4),
     "first": Sampling(uniform=5, first=3, at_least=1),
 }
 SAVED: dict[str, dict[str, Any]] = {
@@ -56,6 +57,12 @@ def test_every_rule_takes_a_picture_once(tmp_path, ending, rule):
     index = index_clip(path)
     assert (index.codec, index.width, index.height) == ("picture", 97, 64)
     assert (index.duration_seconds, len(index.pts), index.has_audio) == (0, 1, False)
+
+
+def test_favd_repeats_a_picture_as_it_does_the_last_of_any_clip(tmp_path):
+    found = frames(saved(tmp_path / "a.png"), Sampling(favd=32))
+    assert len(found) == 32
+    np.testing.assert_array_equal(found[-1].pixels[0], picture(3, 97, 64))
 
 
 def test_more_frames_than_a_picture_has(tmp_path):

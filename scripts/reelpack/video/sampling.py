@@ -75,7 +75,7 @@ def sample(
     one, and with `-to END`, whose length counts from the first picture inside the window: when
     START falls between two pictures it may reach one picture further.
 
-    A picture file is chosen once by every rule.
+    A picture file is chosen once by every rule; `favd` then makes up the rest by repeating it.
 
     Raises:
         ClipError: "too_short" when nothing is in the window, or fewer than `at_least` are chosen.
