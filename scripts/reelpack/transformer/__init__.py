@@ -1,0 +1,1 @@
+"""The subscale video transformer over codes: its model, likelihood, training and sampling."""

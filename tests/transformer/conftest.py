@@ -1,0 +1,13 @@
+import pytest
+import torch
+
+from reelpack.encoders.base import set_deterministic
+
+
+@pytest.fixture(autouse=True)
+def deterministic():
+    threads = torch.get_num_threads()
+    set_deterministic()
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(False)

@@ -1,0 +1,163 @@
+import csv
+import math
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from reelpack.errors import UserError
+from reelpack.transformer import train as training
+from reelpack.transformer.checkpoints import load_model
+from reelpack.transformer.likelihood import bits_per_dimension
+from reelpack.transformer.sampling import generate
+from reelpack.transformer.settings import TrainSettings
+from reelpack.transformer.train import train
+from transformer import tiny
+from transformer.tiny import Held
+
+VIDEOS = Held([codes.transpose(0, 1).numpy() for codes in tiny.codes(6, frames=5)])
+OTHERS = Held([codes.transpose(0, 1).numpy() for codes in tiny.codes(3, seed=1, frames=4)])
+SETTINGS = TrainSettings(
+    tiny.BOTH, steps=8, frames=4, batch=3, learning_rate=1e-3, checkpoint_every=3, evaluate_every=2
+)
+RESULTS = ("model.safetensors", "metrics.csv")
+run = partial(train, device="cpu", held_out=OTHERS)
+
+
+def results(folder):
+    return {name: (folder / name).read_bytes() for name in RESULTS}
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unbroken")
+    run(VIDEOS, SETTINGS, folder)
+    return results(folder)
+
+
+class Killed(BaseException):
+    pass
+
+
+@pytest.mark.parametrize("at", [1, 3, 5])
+def test_a_killed_run_goes_on_to_the_same_bytes(unbroken, tmp_path, monkeypatch, at):
+    advance, done = training.Training.advance, []
+
+    def killed(self):
+        if self.step == at:
+            raise Killed
+        done.append(self.step)
+        return advance(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training.Training, "advance", killed)
+        with pytest.raises(Killed):
+            run(VIDEOS, SETTINGS, tmp_path)
+    assert not any((tmp_path / name).exists() for name in RESULTS)
+
+    def counted(self):
+        done.append(self.step)
+        return advance(self)
+
+    monkeypatch.setattr(training.Training, "advance", counted)
+    run(VIDEOS, SETTINGS, tmp_path)
+    assert results(tmp_path) == unbroken
+    assert done == [*range(at), *range(at // 3 * 3, 8)]
+
+
+def test_how_often_checkpoints_are_made_changes_nothing(unbroken, tmp_path):
+    run(VIDEOS, replace(SETTINGS, checkpoint_every=100), tmp_path)
+    assert results(tmp_path) == unbroken
+
+
+def test_a_done_training_is_not_done_again(unbroken, tmp_path, monkeypatch):
+    run(VIDEOS, SETTINGS, tmp_path)
+    for name in RESULTS:
+        (tmp_path / name).unlink()
+    monkeypatch.setattr(training.Training, "advance", None)
+    run(VIDEOS, SETTINGS, tmp_path)
+    assert results(tmp_path) == unbroken
+
+
+@pytest.mark.parametrize("change", ["seed", "videos", "held out"])
+def test_a_foreign_checkpoint_is_not_taken_up(unbroken, tmp_path, change, capsys):
+    settings = replace(SETTINGS, seed=4) if change == "seed" else SETTINGS
+    videos = Held(VIDEOS.codes[:5]) if change == "videos" else VIDEOS
+    held_out = Held(OTHERS.codes[:2]) if change == "held out" else OTHERS
+    run(videos, settings, tmp_path, held_out=held_out)
+    assert results(tmp_path) != unbroken
+    run(VIDEOS, SETTINGS, tmp_path)
+    assert results(tmp_path) == unbroken
+    assert "of other videos or settings, starting over" in capsys.readouterr().out
+
+
+def test_metrics_say_what_was_measured_and_the_best_weights_are_published(unbroken, tmp_path):
+    run(VIDEOS, SETTINGS, tmp_path)
+    rows = list(csv.DictReader((tmp_path / "metrics.csv").open()))
+    assert [int(row["step"]) for row in rows] == list(range(1, 9))
+    held_out = {int(r["step"]): r["held_out_bits_per_dim"] for r in rows}
+    assert [step for step, bits in held_out.items() if bits] == [2, 4, 6, 8]
+    for row in rows:
+        assert float(row["bits_per_dim"]) == pytest.approx(float(row["loss"]) / math.log(2))
+    batch = torch.stack([torch.from_numpy(codes).transpose(0, 1) for codes in OTHERS.codes])
+    bits = bits_per_dimension(load_model(tmp_path / "model.safetensors"), [batch])
+    assert bits == pytest.approx(min(float(bits) for bits in held_out.values() if bits), abs=1e-6)
+
+
+def test_patience_ends_a_training_that_only_learns_by_heart(tmp_path):
+    settings = replace(SETTINGS, steps=400, patience=2, evaluate_every=5, learning_rate=0.01)
+    run(VIDEOS, settings, tmp_path)
+    rows = list(csv.DictReader((tmp_path / "metrics.csv").open()))
+    bits = [float(r["held_out_bits_per_dim"]) for r in rows if r["held_out_bits_per_dim"]]
+    assert int(rows[-1]["step"]) == 5 * len(bits) < 400
+    assert np.argmin(bits) == len(bits) - 3
+    with pytest.raises(UserError, match="patience: needs held-out videos"):
+        train(VIDEOS, settings, tmp_path, device="cpu")
+
+
+def test_single_frame_slices_are_never_the_primed_ones():
+    drawn = training.Training(VIDEOS, replace(SETTINGS, architecture=tiny.FRAMES), device="cpu")
+    slices = {int(n) for step in range(12) for n in drawn._batch(step)[1]}
+    assert slices == {1, 2, 3}
+
+
+def test_cuts_start_anywhere():
+    drawn = training.Training(VIDEOS, SETTINGS, device="cpu")
+    seen = {
+        tuple(cut[:, 0].flatten().tolist()) for step in range(12) for cut in drawn._batch(step)[0]
+    }
+    starts = {tuple(c[n].flatten().tolist()) for c in VIDEOS.codes for n in (0, 1)}
+    assert seen == starts
+
+
+def test_short_videos_are_left_out_with_a_line(tmp_path, capsys):
+    videos = Held([*VIDEOS.codes, VIDEOS.codes[0][:3]])
+    run(videos, replace(SETTINGS, steps=1), tmp_path)
+    assert "1 training videos are shorter than a cut and left out" in capsys.readouterr().out
+
+
+def test_nothing_to_foretell_is_a_user_error(tmp_path):
+    with pytest.raises(UserError, match="of 4 frames nothing is left to foretell"):
+        run(VIDEOS, replace(SETTINGS, primed_frames=4), tmp_path)
+
+
+def test_videos_of_several_sizes_are_a_user_error(tmp_path):
+    videos = Held([VIDEOS.codes[0], VIDEOS.codes[1][..., :2]])
+    with pytest.raises(UserError, match="codes of several sizes"):
+        run(videos, SETTINGS, tmp_path)
+
+
+def test_eight_videos_are_learned_by_heart_and_told_from_their_first_frames(tmp_path):
+    learned = Held([codes.transpose(0, 1).numpy() for codes in tiny.codes(8, seed=3)])
+    sizes = replace(tiny.FRAMES, width=48, head_width=12, embedding=16)
+    settings = TrainSettings(sizes, steps=300, frames=4, batch=8, learning_rate=5e-4)
+    train(learned, settings, tmp_path, device="cpu")
+    rows = list(csv.DictReader((tmp_path / "metrics.csv").open()))
+    model = load_model(tmp_path / "model.safetensors")
+    batch = torch.stack([torch.from_numpy(codes).transpose(0, 1) for codes in learned.codes])
+    bits = bits_per_dimension(model, [batch])
+    assert bits < 0.5 * float(rows[0]["bits_per_dim"])
+    told = generate(model, batch[:, :, :1], frames=4, seed=0, temperature=0)
+    assert (told == batch).float().mean() > 0.95
