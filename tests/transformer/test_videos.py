@@ -5,7 +5,7 @@ import torch
 from packs.samples import ONE, context
 from packs.samples import entry as sample
 from reelpack.codes import clip_bytes, join_codes
-from reelpack.errors import DamagedError, UserError
+from reelpack.errors import UserError
 from reelpack.packs.lvt_codes import LvtCodes
 from reelpack.transformer.videos import PackVideos, ShardVideos, Windows
 from transformer.tiny import Held
@@ -36,9 +36,13 @@ def test_packs_are_read(pack):
     assert all((videos[n] == codes).all() for n, codes in enumerate(written))
 
 
-def test_no_pack_is_damage(tmp_path):
-    with pytest.raises(DamagedError, match=r"videos\.csv"):
-        PackVideos(tmp_path)
+def test_no_pack_and_damaged_ones_are_user_errors(pack, tmp_path_factory):
+    with pytest.raises(UserError, match=r"videos\.csv: no list of a pack's videos"):
+        PackVideos(tmp_path_factory.mktemp("empty"))
+    (file,) = pack[0].rglob("video_1/2.npy")
+    file.write_bytes(b"half")
+    with pytest.raises(UserError, match="video 1: "):
+        PackVideos(pack[0])[1]
 
 
 def test_shards_are_read(tmp_path):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from reelpack.codes import CodesShard
-from reelpack.errors import DamagedError, UserError
+from reelpack.errors import UserError
 from reelpack.packs.lvt_codes import LvtVideos
 
 Codes = npt.NDArray[Any]
@@ -40,7 +40,7 @@ class PackVideos:
         folder: the pack.
 
     Raises:
-        DamagedError: `videos.csv` is missing or is no such list.
+        UserError: `videos.csv` is missing or is no such list.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -50,11 +50,19 @@ class PackVideos:
             with table.open(encoding="utf-8", newline="") as file:
                 self.frames = [int(row["frames"]) for row in csv.DictReader(file)]
         except (OSError, ValueError) as error:
-            raise DamagedError(str(table), str(error)) from error
+            raise UserError(f"{table}: no list of a pack's videos: {error}") from error
+        self._folder = folder
 
     def __getitem__(self, index: int) -> Codes:
-        """Return one video's codes, int64[T, codebooks, h, w]."""
-        return self._videos[index][1]
+        """Return one video's codes, int64[T, codebooks, h, w].
+
+        Raises:
+            UserError: a file of the pack is missing or damaged.
+        """
+        try:
+            return self._videos[index][1]
+        except (OSError, ValueError, EOFError) as error:
+            raise UserError(f"{self._folder}: video {index}: {error}") from error
 
 
 class ShardVideos:
