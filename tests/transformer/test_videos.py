@@ -37,7 +37,7 @@ def test_packs_are_read(pack):
 
 
 def test_no_pack_and_damaged_ones_are_user_errors(pack, tmp_path_factory):
-    with pytest.raises(UserError, match=r"videos\.csv: no list of a pack's videos"):
+    with pytest.raises(UserError, match=r"no pack of codes: .*videos\.csv"):
         PackVideos(tmp_path_factory.mktemp("empty"))
     (file,) = pack[0].rglob("video_1/2.npy")
     file.write_bytes(b"half")

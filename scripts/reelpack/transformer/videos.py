@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -44,14 +43,12 @@ class PackVideos:
     """
 
     def __init__(self, folder: Path) -> None:
-        table = folder / "videos.csv"
         try:
             self._videos = LvtVideos(folder)
-            with table.open(encoding="utf-8", newline="") as file:
-                self.frames = [int(row["frames"]) for row in csv.DictReader(file)]
         except (OSError, ValueError) as error:
-            raise UserError(f"{table}: no list of a pack's videos: {error}") from error
+            raise UserError(f"{folder}: no pack of codes: {error}") from error
         self._folder = folder
+        self.frames = [self._videos.video(n).frames for n in range(len(self._videos))]
 
     def __getitem__(self, index: int) -> Codes:
         """Return one video's codes, int64[T, codebooks, h, w].

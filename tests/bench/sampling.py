@@ -1,0 +1,65 @@
+"""How long drawing a frame takes: cached steps against reading the slice anew for every position.
+
+Published sizes, random weights, one thread: a number per model for each way, and their ratio. The plain
+way is timed on some positions of a slice only, for it takes minutes per frame.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from reelpack.encoders import set_deterministic
+from reelpack.transformer.checkpoints import initial_model
+from reelpack.transformer.model import cut
+from reelpack.transformer.sampling import generate
+from reelpack.transformer.sizes import PRESETS, Sizes
+
+FRAMES, SIDE = 16, 16
+
+
+def seconds(call: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+@torch.inference_mode()
+def per_frame(sizes: Sizes, *, new: int, batch: int, positions: int) -> tuple[float, float]:
+    """Return seconds per frame of each way, for a batch of videos at once."""
+    model = initial_model(sizes, seed=0).eval()
+    shape = (batch, sizes.codebooks, FRAMES, SIDE, SIDE)
+    codes = torch.from_numpy(np.random.default_rng(0).integers(sizes.codes, size=shape))
+    prime = codes[:, :, : FRAMES - new]
+    cached = seconds(lambda: generate(model, prime, frames=FRAMES, seed=0)) / new
+    plan, slices = model.plan(codes), torch.full((batch,), sizes.slices - 1)
+    part, context = cut(codes, slices, plan), model.encoder(codes, slices, plan)
+    reads = [seconds(lambda: model.decoder(part, context, plan.shape)) for _ in range(positions)]
+    return cached, statistics.median(reads) * SIDE * SIDE
+
+
+def main() -> None:
+    """Print seconds per frame of 16x16 positions, cached and plain."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="*", default=["DSFVT", "DSSVT", "DSTSVT"])
+    parser.add_argument("--new", type=int, default=1, help="frames to draw")
+    parser.add_argument("--batch", type=int, default=1, help="videos at once")
+    parser.add_argument("--positions", type=int, default=16, help="positions to time plainly")
+    args = parser.parse_args()
+    set_deterministic()
+    for name in args.models:
+        sizes = PRESETS[name]
+        cached, plain = per_frame(sizes, new=args.new, batch=args.batch, positions=args.positions)
+        print(
+            f"{name}, {args.batch} videos: cached {cached:.2f} s per frame, plain about {plain:.1f} s,"
+            f" ratio {plain / cached:.1f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
