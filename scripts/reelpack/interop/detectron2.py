@@ -141,7 +141,7 @@ def register_published(
         if folder.is_dir():
             known = classes if name.startswith("kinetics") else None
             entries = _later(listers[kind], folder, known)
-            register(name, entries, root=folder, catalogues=catalogues)
+            register(name, entries, root=folder.parent, catalogues=catalogues)
             done.append(name)
     if not done:
         places = sorted({place for place, _ in PUBLISHED.values()})
