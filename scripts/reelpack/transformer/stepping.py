@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .layers import BlockLocalAttention, attend, from_blocks, positional_signal, to_blocks
+from .layers import BlockLocalAttention, attend, positional_signal, to_blocks
 from .model import Slice
 from .sizes import Triple
 
@@ -64,18 +64,25 @@ class SliceStepper:
     def prefill(self, codes: Tensor, known: int) -> None:
         """Take in the first `known` positions of int64[B, codebooks, N] at once.
 
-        What is computed for the others is overwritten before it is read.
+        What is computed for the others is overwritten before it is read. Blocks that are all known or
+        all unknown are passed over, for nobody will look at what they hold now.
         """
-        for position in range(known):
-            self.write(position, codes[:, :, position])
+        embedded = self._decoder.embed(codes)
+        place = self._embedded[:, self._depth - 1 :, 2:, 1:-1]
+        place.copy_(embedded.view(place.shape))
+        early = {block for block, _ in self._place[:known]}
+        begun = sorted(early & {block for block, _ in self._place[known:]})
+        if not begun:
+            return
         x = self._decoder.entry(codes, self._context, self._shape)
+        blocks = to_blocks(x, self._shape, self._decoder.sizes.block)
+        blocks = blocks.view(len(codes), -1, *blocks.shape[1:])[:, begun].flatten(0, 1)
         for cache in self._caches:
-            layer = cache.layer
-            blocks = to_blocks(x, self._shape, layer.block)
-            _, keys, values = layer.mha.split(blocks)
-            cache.keys.copy_(keys.reshape(cache.keys.shape))
-            cache.values.copy_(values.reshape(cache.values.shape))
-            x = from_blocks(layer.inside(blocks), self._shape, layer.block)
+            attention = cache.layer.mha
+            _, keys, values = attention.split(blocks)
+            cache.keys[:, begun] = keys.view(len(codes), len(begun), *keys.shape[1:])
+            cache.values[:, begun] = values.view(len(codes), len(begun), *values.shape[1:])
+            blocks = cache.layer.inside(blocks)
 
     def read(self, position: int) -> Tensor:
         """Return the slice reader's output at one position, float[B, width].
