@@ -1,12 +1,16 @@
 import csv
+import json
 import math
-from dataclasses import replace
+import subprocess
+import sys
+from dataclasses import asdict, replace
 from functools import partial
 
 import numpy as np
 import pytest
-import torch
 
+from helpers import ROOT
+from reelpack.codes import clip_bytes, join_codes
 from reelpack.errors import UserError
 from reelpack.transformer import train as training
 from reelpack.transformer.checkpoints import load_model
@@ -17,8 +21,14 @@ from reelpack.transformer.train import train
 from transformer import tiny
 from transformer.tiny import Held
 
-VIDEOS = Held([codes.transpose(0, 1).numpy() for codes in tiny.codes(6, frames=5)])
-OTHERS = Held([codes.transpose(0, 1).numpy() for codes in tiny.codes(3, seed=1, frames=4)])
+
+def held(codes):
+    """Videos of codes int64[B, codebooks, T, H, W]."""
+    return Held(list(codes.transpose(1, 2).contiguous().numpy()))
+
+
+VIDEOS = held(tiny.codes(6, frames=5))
+OTHERS = held(tiny.codes(3, seed=1, frames=4))
 SETTINGS = TrainSettings(
     tiny.BOTH, steps=8, frames=4, batch=3, learning_rate=1e-3, checkpoint_every=3, evaluate_every=2
 )
@@ -101,7 +111,7 @@ def test_metrics_say_what_was_measured_and_the_best_weights_are_published(unbrok
     assert [step for step, bits in held_out.items() if bits] == [2, 4, 6, 8]
     for row in rows:
         assert float(row["bits_per_dim"]) == pytest.approx(float(row["loss"]) / math.log(2))
-    batch = torch.stack([torch.from_numpy(codes).transpose(0, 1) for codes in OTHERS.codes])
+    batch = tiny.codes(3, seed=1, frames=4)
     bits = bits_per_dimension(load_model(tmp_path / "model.safetensors"), [batch])
     assert bits == pytest.approx(min(float(bits) for bits in held_out.values() if bits), abs=1e-6)
 
@@ -150,14 +160,37 @@ def test_videos_of_several_sizes_are_a_user_error(tmp_path):
 
 
 def test_eight_videos_are_learned_by_heart_and_told_from_their_first_frames(tmp_path):
-    learned = Held([codes.transpose(0, 1).numpy() for codes in tiny.codes(8, seed=3)])
+    batch = tiny.codes(8, seed=3)
     sizes = replace(tiny.FRAMES, width=48, head_width=12, embedding=16)
     settings = TrainSettings(sizes, steps=300, frames=4, batch=8, learning_rate=5e-4)
-    train(learned, settings, tmp_path, device="cpu")
+    train(held(batch), settings, tmp_path, device="cpu")
     rows = list(csv.DictReader((tmp_path / "metrics.csv").open()))
     model = load_model(tmp_path / "model.safetensors")
-    batch = torch.stack([torch.from_numpy(codes).transpose(0, 1) for codes in learned.codes])
     bits = bits_per_dimension(model, [batch])
     assert bits < 0.5 * float(rows[0]["bits_per_dim"])
     told = generate(model, batch[:, :, :1], frames=4, seed=0, temperature=0)
     assert (told == batch).float().mean() > 0.95
+
+
+def test_the_command_trains_on_shards_and_is_not_done_twice(tmp_path):
+    for name, videos in (("codes", VIDEOS), ("held_out", OTHERS)):
+        clips = [(str(n), tmp_path / f"{name}{n}") for n in range(len(videos.codes))]
+        for (_, path), codes in zip(clips, videos.codes, strict=True):
+            path.write_bytes(clip_bytes([codes]))
+        join_codes(tmp_path / f"{name}.safetensors", clips, made_with={})
+    settings = asdict(SETTINGS)
+    card = {"architecture": settings.pop("architecture"), "training": settings}
+    command = [
+        *(sys.executable, ROOT / "scripts" / "train_transformer.py"),
+        *("--codes", tmp_path / "codes.safetensors"),
+        *("--held-out", tmp_path / "held_out.safetensors"),
+        *("--params", json.dumps({"model": card}), "--journal", tmp_path / "journal"),
+        *("--model", tmp_path / "out" / "model.safetensors"),
+        *("--metrics", tmp_path / "out" / "metrics.csv"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    run(VIDEOS, SETTINGS, tmp_path / "here")
+    assert results(tmp_path / "out") == results(tmp_path / "here")
+    (journal,) = (tmp_path / "journal").iterdir()
+    assert {path.name for path in journal.iterdir()} == {*RESULTS, "checkpoint.pt"}

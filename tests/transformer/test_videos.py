@@ -5,9 +5,9 @@ import torch
 from packs.samples import ONE, context
 from packs.samples import entry as sample
 from reelpack.codes import clip_bytes, join_codes
-from reelpack.errors import UserError
+from reelpack.errors import DamagedError, UserError
 from reelpack.packs.lvt_codes import LvtCodes
-from reelpack.transformer.videos import PackVideos, ShardVideos, Windows
+from reelpack.transformer.videos import PackVideos, ShardVideos, Windows, open_videos
 from transformer.tiny import Held
 
 LENGTHS = (6, 3, 5)
@@ -54,6 +54,19 @@ def test_shards_are_read(tmp_path):
     videos = ShardVideos(shards, crop_set=1)
     assert videos.frames == list(LENGTHS)
     assert all((videos[n] == codes).all() for n, codes in enumerate(arrays()))
+
+
+def test_places_are_one_pack_or_shards(pack, tmp_path):
+    assert isinstance(open_videos([pack[0]]), PackVideos)
+    (tmp_path / "clip").write_bytes(clip_bytes([arrays()[0]]))
+    shard = tmp_path / "a.safetensors"
+    join_codes(shard, [("clip", tmp_path / "clip")], made_with={})
+    assert open_videos([shard, shard]).frames == [6, 6]
+    with pytest.raises(UserError, match="a folder; give one pack, or codes shards"):
+        open_videos([shard, pack[0]])
+    shard.write_bytes(b"nonsense")
+    with pytest.raises(DamagedError, match=r"a\.safetensors: damaged"):
+        open_videos([shard])
 
 
 def test_windows_leave_short_videos_out():

@@ -25,7 +25,10 @@ class Videos(Protocol):
         frames: how many frames each has.
     """
 
-    frames: Sequence[int]
+    @property
+    def frames(self) -> Sequence[int]:
+        """How many frames each has."""
+        ...
 
     def __getitem__(self, index: int, /) -> Codes:
         """Return one video's codes, integers [T, codebooks, h, w]."""
@@ -83,6 +86,20 @@ class ShardVideos:
         """Return one clip's codes, integers [T, codebooks, h, w]."""
         shard, number = self._clips[index]
         return shard.clip(number)[self._crop_set]
+
+
+def open_videos(places: Sequence[Path]) -> Videos:
+    """Open one `lvt_codes` pack, or codes shards in the order given.
+
+    Raises:
+        UserError: a folder beside other places, or one that is no pack.
+        DamagedError: a shard cannot be read.
+    """
+    if len(places) == 1 and places[0].is_dir():
+        return PackVideos(places[0])
+    if folders := [place for place in places if place.is_dir()]:
+        raise UserError(f"{folders[0]}: a folder; give one pack, or codes shards")
+    return ShardVideos(places)
 
 
 class Windows:

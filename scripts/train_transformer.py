@@ -1,0 +1,58 @@
+"""Train a video transformer on codes; a killed run goes on from its last checkpoint."""
+
+import argparse
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from reelpack import cli
+from reelpack.device import choose_device
+from reelpack.files import clear_leftovers, link_or_copy, sha256_file
+from reelpack.results import digest
+from reelpack.transformer.settings import TrainSettings
+from reelpack.transformer.train import CHECKPOINT, train
+from reelpack.transformer.videos import open_videos
+
+OUTPUTS = {"model": "model.safetensors", "metrics": "metrics.csv"}
+CODES = "one lvt_codes pack, or codes shards"
+
+
+def main() -> None:
+    """Parse the arguments and train."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--codes", required=True, type=Path, nargs="+", help=CODES)
+    parser.add_argument("--held-out", type=Path, nargs="*", help=f"{CODES}, to measure on")
+    parser.add_argument("--params", required=True, metavar="JSON", help="the stage's result string")
+    parser.add_argument("--journal", required=True, type=Path, help="folder for checkpoints")
+    parser.add_argument("--model", required=True, type=Path, help="safetensors file to write")
+    parser.add_argument("--metrics", required=True, type=Path, help="csv to write")
+    parser.add_argument("--gpus", type=int, default=0, help="GPUs that the job asked for")
+    args = parser.parse_args()
+    held_out = args.held_out or []
+    settings = TrainSettings.from_card(json.loads(args.params)["model"])
+    # Checkpoints belong to these codes and this card alone.
+    folder = args.journal / digest(args.params, _sums(args.codes), _sums(held_out))
+    clear_leftovers(folder / CHECKPOINT, *(folder / name for name in OUTPUTS.values()))
+    train(
+        open_videos(args.codes),
+        settings,
+        folder,
+        device=choose_device(args.gpus),
+        held_out=open_videos(held_out) if held_out else None,
+    )
+    for argument, name in OUTPUTS.items():
+        link_or_copy(folder / name, getattr(args, argument))
+    for other in args.journal.iterdir():
+        if other != folder:
+            shutil.rmtree(other)
+
+
+def _sums(places: Sequence[Path]) -> list[str]:
+    """Return what stands for the content of shards, or of a pack, whose list has all checksums."""
+    lists = (place / "checksums.sha256" if place.is_dir() else place for place in places)
+    return [sha256_file(path) if path.is_file() else "" for path in lists]
+
+
+if __name__ == "__main__":
+    cli.run_job(main)
