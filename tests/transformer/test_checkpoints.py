@@ -10,6 +10,7 @@ from reelpack.transformer.checkpoints import (
     load_model,
     load_published,
     save_model,
+    save_published,
     to_published,
 )
 from transformer import tiny
@@ -46,7 +47,8 @@ def test_the_published_form_comes_back(tmp_path, prefix):
 
 def test_checkpoints_of_other_sizes_are_user_errors(tmp_path):
     path = tmp_path / "model_final.pth"
-    torch.save({"model": to_published(tiny.model(tiny.SPATIAL))}, path)
+    save_published(tiny.model(tiny.SPATIAL), path)
+    assert load_published(path, tiny.SPATIAL).sizes == tiny.SPATIAL
     with pytest.raises(UserError, match=r"no video transformer of these sizes.*size mismatch"):
         load_published(path, tiny.BOTH)
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from reelpack.encoders.lvt_checkpoints import read_checkpoint
 from reelpack.errors import UserError
+from reelpack.files import replace_file
 from reelpack.results import canonical
 
 from .layers import distances
@@ -87,6 +88,12 @@ def load_published(path: Path, sizes: Sizes) -> VideoTransformer:
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"{path}: no video transformer of these sizes: {reason}") from error
     return model.eval()
+
+
+def save_published(model: VideoTransformer, path: Path) -> None:
+    """Write a model in the form that the published code loads."""
+    with replace_file(path) as temporary:
+        torch.save({"model": to_published(model)}, temporary)
 
 
 def from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

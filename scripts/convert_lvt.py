@@ -1,0 +1,74 @@
+"""Exchange models and configurations with the published code of Latent Video Transformer."""
+
+import argparse
+from pathlib import Path
+
+import yaml
+
+from reelpack import cli
+from reelpack.encoders import lvt_checkpoints, lvt_configs, vqvae
+from reelpack.files import replace_file
+from reelpack.transformer import checkpoints
+from reelpack.transformer.settings import TrainSettings
+from reelpack.transformer.sizes import PRESETS, Sizes
+
+
+def main() -> None:
+    """Parse the arguments and convert."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, what in (
+        ("vqvae", "netE, netG and netC to safetensors"),
+        ("transformer", "netG/model_final.pth to safetensors"),
+        ("export-vqvae", "safetensors to netE, netG and netC"),
+        ("export-transformer", "safetensors to model_final.pth"),
+        ("config", "a configuration to a card"),
+    ):
+        command = commands.add_parser(name, help=what, description=what)
+        command.add_argument("source", type=Path)
+        command.add_argument("target", type=Path)
+        if name == "transformer":
+            sizes = command.add_mutually_exclusive_group(required=True)
+            sizes.add_argument("--preset", choices=sorted(PRESETS), help="published sizes")
+            sizes.add_argument("--config", type=Path, help="the configuration it was trained with")
+        if name == "config":
+            command.add_argument("--dataset", help="of a VQ-VAE: what it learns from")
+            command.add_argument("--split", default="train", help="its split (default: train)")
+    args = parser.parse_args()
+    match args.command:
+        case "vqvae":
+            codec = lvt_checkpoints.load_published(args.source)
+            with replace_file(args.target) as temporary:
+                vqvae.save_model(codec, temporary)
+        case "transformer":
+            model = checkpoints.load_published(args.source, _sizes(args.preset, args.config))
+            with replace_file(args.target) as temporary:
+                checkpoints.save_model(model, temporary)
+        case "export-vqvae":
+            lvt_checkpoints.save_published(vqvae.load_model(args.source), args.target)
+        case "export-transformer":
+            checkpoints.save_published(checkpoints.load_model(args.source), args.target)
+        case "config":
+            text = yaml.safe_dump(_card(args), sort_keys=False, default_flow_style=None)
+            with replace_file(args.target) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+    print(args.target)
+
+
+def _sizes(preset: str | None, config: Path | None) -> Sizes:
+    if config is None:
+        return PRESETS[str(preset)]
+    card = lvt_configs.transformer_card(lvt_configs.read_config(config))
+    return TrainSettings.from_card(card).architecture
+
+
+def _card(args: argparse.Namespace) -> dict[str, object]:
+    config = lvt_configs.read_config(args.source)
+    if args.dataset is None:
+        return lvt_configs.transformer_card(config)
+    frames = {"every": True, "square": 64}
+    return lvt_configs.vqvae_card(config, dataset=args.dataset, split=args.split, frames=frames)
+
+
+if __name__ == "__main__":
+    cli.run(main)

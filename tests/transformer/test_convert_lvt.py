@@ -1,0 +1,77 @@
+"""The command that exchanges models with the published code."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+import yaml
+
+from encoders.test_lvt_configs import BASE, CHANGE, TRANSFORMER
+from helpers import ROOT
+from reelpack.encoders.train_vqvae import TrainSettings, initial_model
+from reelpack.encoders.vqvae import Architecture, load_model, save_model
+from reelpack.schema import check, load_yaml
+from reelpack.transformer import checkpoints
+from reelpack.transformer.sizes import Sizes
+from transformer import tiny
+
+
+def convert(*arguments):
+    command = [sys.executable, ROOT / "scripts" / "convert_lvt.py", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_vqvae_goes_there_and_back(tmp_path):
+    sizes = Architecture(filters=16, residual_channels=6, layers=1, codebooks=2, codes=8)
+    here, there, back = (tmp_path / name for name in ("a.safetensors", "lvt", "b.safetensors"))
+    save_model(initial_model(TrainSettings(sizes, image_size=16, steps=1)), here)
+    for words in (("export-vqvae", here, there), ("vqvae", there, back)):
+        done = convert(*words)
+        assert done.returncode == 0, done.stderr
+    assert (there / "netC" / "model_final.pth").is_file()
+    assert here.read_bytes() == back.read_bytes()
+    assert load_model(back).architecture == sizes
+
+
+def test_a_transformer_goes_there_and_back(tmp_path):
+    model = tiny.model(tiny.SPATIAL)
+    here, there, back = (tmp_path / name for name in ("a.safetensors", "b.pth", "c.safetensors"))
+    checkpoints.save_model(model, here)
+    config = yaml.safe_load(TRANSFORMER)
+    config["MODEL"]["AUTOREGRESSIVE"]["VT"] |= {
+        "NC": 2,
+        "NV": 5,
+        "DE": 6,
+        "D": 12,
+        "DA": 4,
+        "N_HEAD_E": "(2, 2)",
+        "N_HEAD_D": "(2, 2)",
+        "BLOCKS_E": "((2,2,2),(2,2,2))",
+        "BLOCKS_D": "((2,2,2),(2,2,2))",
+    }
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    done = convert("export-transformer", here, there)
+    assert done.returncode == 0, done.stderr
+    assert torch.load(there, weights_only=True)["model"].keys() > model.state_dict().keys()
+    done = convert("transformer", there, back, "--config", tmp_path / "config.yaml")
+    assert done.returncode == 0, done.stderr
+    assert here.read_bytes() == back.read_bytes()
+    wrong = convert("transformer", there, back, "--preset", "DSFVT")
+    assert wrong.returncode == 2
+    assert "no video transformer of these sizes" in wrong.stderr
+
+
+@pytest.mark.parametrize("kind", ["vqvae", "transformer"])
+def test_configurations_become_cards(tmp_path, kind):
+    (tmp_path / "base.yaml").write_text(BASE)
+    (tmp_path / "vqvae.yaml").write_text(CHANGE)
+    (tmp_path / "transformer.yaml").write_text(TRANSFORMER)
+    data = ["--dataset", "bair"] if kind == "vqvae" else []
+    done = convert("config", tmp_path / f"{kind}.yaml", tmp_path / "card.yaml", *data)
+    assert done.returncode == 0, done.stderr
+    card = load_yaml(tmp_path / "card.yaml")
+    if kind == "vqvae":
+        assert check("model", card, where="card")["architecture"]["layers"] == 2
+    else:
+        assert Sizes.from_mapping(card["architecture"]).slices == 4
