@@ -1,25 +1,21 @@
 """The command that exchanges models with the published code."""
 
-import subprocess
-import sys
+from functools import partial
 
 import pytest
 import torch
 import yaml
 
 from encoders.test_lvt_configs import BASE, CHANGE, TRANSFORMER
-from helpers import ROOT
 from reelpack.encoders.train_vqvae import TrainSettings, initial_model
 from reelpack.encoders.vqvae import Architecture, load_model, save_model
 from reelpack.schema import check, load_yaml
 from reelpack.transformer import checkpoints
 from reelpack.transformer.sizes import Sizes
 from transformer import tiny
+from transformer.commands import command
 
-
-def convert(*arguments):
-    command = [sys.executable, ROOT / "scripts" / "convert_lvt.py", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+convert = partial(command, "convert_lvt")
 
 
 def test_a_vqvae_goes_there_and_back(tmp_path):

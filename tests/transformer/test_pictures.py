@@ -1,5 +1,3 @@
-import subprocess
-import sys
 from dataclasses import replace
 
 import av
@@ -8,7 +6,6 @@ import pytest
 from PIL import Image
 
 from encoders.dalle_weights import pictures
-from helpers import ROOT
 from reelpack.encoders.train_vqvae import TrainSettings, initial_model
 from reelpack.encoders.vqvae import Architecture, VQVAEEncoder
 from reelpack.encoders.vqvae import save_model as save_vqvae
@@ -23,6 +20,7 @@ from reelpack.transformer.pictures import (
     write_video,
 )
 from transformer import tiny
+from transformer.commands import command
 
 SIZES = replace(tiny.BOTH, codes=8)
 FRAMES = pictures(0, 3, 16, 16)
@@ -115,20 +113,15 @@ def test_the_sheet_shows_all_frames(tmp_path):
         assert image.width >= 10 * 96
 
 
-def command(*arguments):
-    words = [sys.executable, ROOT / "scripts" / "generate_videos.py", *arguments]
-    return subprocess.run(words, capture_output=True, text=True, check=False)
-
-
 def test_the_command_writes_samples(weights, tmp_path):
     write_pictures(tmp_path / "in", FRAMES, "{}.png")
     places = ["--frames", tmp_path / "in", "--output", tmp_path / "out"]
     models = ["--vqvae", weights / "vqvae.safetensors"]
     models += ["--model", weights / "transformer.safetensors"]
-    done = command(*places, *models, "--primed=2", "--length=4", "--samples=2")
+    done = command("generate_videos", *places, *models, "--primed=2", "--length=4", "--samples=2")
     assert done.returncode == 0, done.stderr
     for number in (0, 1):
         assert read_frames(tmp_path / "out" / f"sample_{number}", 4).shape == (4, 16, 16, 3)
     assert (tmp_path / "out" / "samples.png").is_file()
-    wrong = command(*places, *models, "--primed=0")
+    wrong = command("generate_videos", *places, *models, "--primed=0")
     assert (wrong.returncode, wrong.stderr) == (2, "error: --primed: 0; allowed: at least 1\n")

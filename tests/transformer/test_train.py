@@ -1,15 +1,12 @@
 import csv
 import json
 import math
-import subprocess
-import sys
 from dataclasses import asdict, replace
 from functools import partial
 
 import numpy as np
 import pytest
 
-from helpers import ROOT
 from reelpack.codes import clip_bytes, join_codes
 from reelpack.errors import UserError
 from reelpack.transformer import train as training
@@ -19,6 +16,7 @@ from reelpack.transformer.sampling import generate
 from reelpack.transformer.settings import TrainSettings
 from reelpack.transformer.train import train
 from transformer import tiny
+from transformer.commands import command
 from transformer.tiny import Held
 
 
@@ -180,15 +178,14 @@ def test_the_command_trains_on_shards_and_is_not_done_twice(tmp_path):
         join_codes(tmp_path / f"{name}.safetensors", clips, made_with={})
     settings = asdict(SETTINGS)
     card = {"architecture": settings.pop("architecture"), "training": settings}
-    command = [
-        *(sys.executable, ROOT / "scripts" / "train_transformer.py"),
+    words = [
         *("--codes", tmp_path / "codes.safetensors"),
         *("--held-out", tmp_path / "held_out.safetensors"),
         *("--params", json.dumps({"model": card}), "--journal", tmp_path / "journal"),
         *("--model", tmp_path / "out" / "model.safetensors"),
         *("--metrics", tmp_path / "out" / "metrics.csv"),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = command("train_transformer", *words)
     assert done.returncode == 0, done.stderr
     run(VIDEOS, SETTINGS, tmp_path / "here")
     assert results(tmp_path / "out") == results(tmp_path / "here")
