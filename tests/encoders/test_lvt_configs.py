@@ -93,14 +93,16 @@ def test_the_shipped_vqvae_cards_are_the_published_configurations(folder, config
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_shipped_transformer_cards_are_the_presets(name):
-    settings = TransformerSettings.from_card(shipped(name.lower()))
+    settings = TransformerSettings.from_card(shipped(f"transformers/{name.lower()}"))
     frames = 4 if name == "DSSVT" else 16
     assert settings == TransformerSettings(PRESETS[name], steps=600_000, frames=frames)
 
 
 def test_a_transformer_s_configuration_is_read(folder):
     read = transformer_card(read_config(folder / "transformer.yaml"))
-    assert TransformerSettings.from_card(read) == TransformerSettings.from_card(shipped("dssvt"))
+    assert TransformerSettings.from_card(read) == TransformerSettings.from_card(
+        shipped("transformers/dssvt")
+    )
 
 
 def test_bases_are_laid_under_one_after_another(folder):
