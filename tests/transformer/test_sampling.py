@@ -71,3 +71,8 @@ def test_wrong_wishes_are_user_errors(change, message):
     wish = {"frames": 4, "seed": 0, **change}
     with pytest.raises(UserError, match=message):
         generate(tiny.model(tiny.FRAMES), tiny.codes(1)[:, :, :3], **wish)
+
+
+def test_codes_that_the_model_does_not_know_are_user_errors():
+    with pytest.raises(UserError, match="codes reach from 5 to 5, the model knows 0 to 4"):
+        generate(tiny.model(tiny.FRAMES), torch.full((1, 2, 1, 4, 4), 5), frames=4, seed=0)

@@ -155,6 +155,8 @@ def test_videos_of_several_sizes_are_a_user_error(tmp_path):
     videos = Held([VIDEOS.codes[0], VIDEOS.codes[1][..., :2]])
     with pytest.raises(UserError, match="codes of several sizes"):
         run(videos, SETTINGS, tmp_path)
+    with pytest.raises(UserError, match="codes of several sizes"):
+        run(VIDEOS, SETTINGS, tmp_path, held_out=videos)
 
 
 def test_eight_videos_are_learned_by_heart_and_told_from_their_first_frames(tmp_path):

@@ -54,9 +54,14 @@ def generate(
         raise UserError(f"temperature {temperature}; allowed: at least 0")
     if primed > frames:
         raise UserError(f"{primed} frames to start from, but only {frames} are asked for")
+    if prime.numel() and not 0 <= prime.min() <= prime.max() < model.sizes.codes:
+        raise UserError(
+            f"codes reach from {prime.min()} to {prime.max()}, the model knows 0 to"
+            f" {model.sizes.codes - 1}"
+        )
     numbers = range(batch) if samples is None else samples
     shape = (codebooks, frames, height, width)
-    noise = uniform_noise(seed, numbers, shape).to(prime.device)
+    noise = uniform_noise(seed, numbers, shape)
     codes = prime.new_zeros((batch, *shape))
     codes[:, :, :primed] = prime
     plan = model.plan(codes)
@@ -65,7 +70,7 @@ def generate(
         if known == plan.positions.shape[1]:
             continue
         slices = torch.full((batch,), number, device=codes.device)
-        draws = cut(noise, slices, plan)
+        draws = cut(noise, slices.cpu(), plan)
         part = cut(codes, slices, plan)
         context = model.encoder(codes, slices, plan)
         draw = _draw_cached if cached else _draw_plainly
@@ -85,18 +90,19 @@ def draw_codes(logits: Tensor, noise: Tensor, temperature: float) -> Tensor:
 
     Args:
         logits: float[B, codes].
-        noise: float64[B] in [0, 1).
+        noise: float64[B] in [0, 1), on the CPU.
         temperature: divides the scores; 0 takes the likeliest code.
 
     Returns:
-        int64[B].
+        int64[B], on the logits' device.
     """
     if not temperature:
         return logits.argmax(dim=1)
-    cumulative = (logits.double() / temperature).softmax(dim=1).cumsum(dim=1)
+    # On a GPU, sums along a row have no fixed order.
+    cumulative = (logits.cpu().double() / temperature).softmax(dim=1).cumsum(dim=1)
     found = torch.searchsorted(cumulative, noise[:, None].contiguous(), right=True).squeeze(1)
     # The last sum may fall short of 1 by rounding.
-    return found.clamp(max=logits.shape[1] - 1)
+    return found.clamp(max=logits.shape[1] - 1).to(logits.device)
 
 
 def _draw_position(

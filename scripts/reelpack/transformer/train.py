@@ -26,7 +26,7 @@ from reelpack.results import canonical
 from .checkpoints import initial_model, save_model
 from .likelihood import bits_per_dimension, foretold_slices, slice_losses
 from .settings import TrainSettings
-from .videos import Videos, Windows
+from .videos import Videos, Windows, stack_cuts
 
 CHECKPOINT = "checkpoint.pt"
 METRICS = ("step", "loss", "bits_per_dim", "held_out_bits_per_dim")
@@ -167,9 +167,7 @@ class Training:
             start = int(noise.integers(self.windows.starts(int(index))))
             cuts.append(self.windows.cut(int(index), start=start))
             slices.append(self.slices[int(noise.integers(len(self.slices)))])
-        if len({cut.shape for cut in cuts}) > 1:
-            raise UserError("videos have codes of several sizes; all must have one")
-        return torch.stack(cuts).to(self.device), torch.tensor(slices, device=self.device)
+        return stack_cuts(cuts).to(self.device), torch.tensor(slices, device=self.device)
 
     def _evaluate(self) -> float:
         assert self.held_out is not None

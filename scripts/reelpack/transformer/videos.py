@@ -159,4 +159,15 @@ class Windows:
         """Give the first cut of every video, as int64[B, codebooks, frames, h, w]."""
         for first in range(0, len(self), size):
             some = range(first, min(first + size, len(self)))
-            yield torch.stack([self.cut(index) for index in some])
+            yield stack_cuts([self.cut(index) for index in some])
+
+
+def stack_cuts(cuts: Sequence[Tensor]) -> Tensor:
+    """Return int64[B, codebooks, T, h, w] from cuts of one shape.
+
+    Raises:
+        UserError: they differ in size.
+    """
+    if len({cut.shape for cut in cuts}) > 1:
+        raise UserError("videos have codes of several sizes; all must have one")
+    return torch.stack(list(cuts))
