@@ -7,7 +7,8 @@ from reelpack.formats import ENCODER_KINDS, FORMAT_RULES, check_format, kind_of
 
 
 def recipe(name, encoder=None, **pack):
-    return {"encoder": encoder, "pack": {"format": name, **pack}}
+    frames = {"violet": 4, "jpeg": 75}
+    return {"frames": frames, "crop": None, "encoder": encoder, "pack": {"format": name, **pack}}
 
 
 def test_a_recipe_without_an_encoder_gives_frames():

@@ -106,5 +106,5 @@ def test_what_is_no_pack_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="is no finished pack"):
         open_pack(tmp_path)
     (tmp_path / "provenance.json").write_text(json.dumps({"format": "zip"}))
-    with pytest.raises(UserError, match="format 'zip' has no reader; formats with one: frame_fold"):
+    with pytest.raises(UserError, match="format 'zip' has no reader; formats with one: favd"):
         open_pack(tmp_path)

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from cluster import HEADER, Cluster
+
+from slurm.cluster import HEADER, Cluster
 
 REQUIRED = os.environ.get("REELPACK_REQUIRE_SLURM") == "1"
 TABLE = pytest.StashKey[list[str]]()

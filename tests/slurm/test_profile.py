@@ -5,10 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cluster import PROFILE, Checkout
 from snakemake.profiles import ProfileConfigFileParser
 
 from helpers import ROOT
+from slurm.cluster import PROFILE, Checkout
 
 CONFIG = "datasets: {demo: {recipes: [lvt_codes_demo]}}\n"
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from cluster import Checkout, Cluster, Job, end_processes, wait_for
 
 from clips import write_clip
+from slurm.cluster import Checkout, Cluster, Job, end_processes, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("slurm")]
 
