@@ -37,7 +37,7 @@ class MjpegEncoder:
 
     No quality is set there: libavcodec aims at 200 kbit/s, so a picture's quality follows from the
     rate and from the pictures before it. The program encodes with several threads, each of which
-    follows its own pictures only; here it is one.
+    follows the pictures that chance gives it; here it is one, as with its `-threads 1`.
 
     Args:
         rate: pictures per second.
