@@ -117,6 +117,9 @@ def test_own_lists_may_hold_addresses(tmp_path):
     assert http == {"number": 0, **LIST_SOURCES[0]}
     assert youtube == {"number": 1, "youtube": {"wanted_side": 128}}
     assert datasets(mine={"videos": str(tmp_path)}).sources("mine", "all") == []
+    sound = datasets(mine={"videos": str(path), "recipes": ["favd_32"]})
+    (_, youtube) = sound.sources("mine", "all")
+    assert youtube == {"number": 1, "youtube": {"wanted_side": None, "audio": True}}
 
 
 def test_files_that_an_own_list_names_come_from_no_archive(tmp_path):

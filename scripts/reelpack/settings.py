@@ -273,13 +273,18 @@ class Settings:
     def sources(self, dataset: str, split: str) -> list[dict[str, Any]]:
         """Return where videos that are not here come from, in the order of trial.
 
-        A video's size on YouTube is what the dataset's recipes need, where its source names none.
+        A video's size on YouTube, and whether it has sound, is what the dataset's recipes need, where
+        its source says nothing of it.
         """
         data = self.datasets[dataset]
         found = data.fetched_sources(split)
+        sound = [self.recipe(name)["audio"] for name in data.recipes]
         for source in found:
-            if "youtube" in source and "wanted_side" not in source["youtube"]:
-                source["youtube"] = {**source["youtube"], "wanted_side": self._wanted_side(data)}
+            if "youtube" in source:
+                needed: dict[str, Any] = {"audio": True} if {} in sound else {}
+                if "wanted_side" not in source["youtube"]:
+                    needed["wanted_side"] = self._wanted_side(data)
+                source["youtube"] = {**needed, **source["youtube"]}
         return found
 
     def _wanted_side(self, data: Dataset) -> int | None:
