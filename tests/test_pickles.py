@@ -190,6 +190,26 @@ def test_reads_a_module_s_own_state_dict(tmp_path):
     assert found.keys() == module.state_dict().keys()
 
 
+class Early:
+    """A tensor as torch before 0.4 pickled it."""
+
+    def __init__(self, tensor):
+        self.tensor = tensor
+
+    def __reduce__(self):
+        tensor = self.tensor
+        parts = (tensor.storage(), 0, tuple(tensor.size()), tensor.stride())
+        return torch._utils._rebuild_tensor, parts
+
+
+@pytest.mark.filterwarnings("ignore:TypedStorage is deprecated")
+def test_reads_the_first_form_of_tensors(tmp_path):
+    path = tmp_path / "early.pth"
+    held = {"state_dict": {"a": Early(STATE["a"])}}
+    torch.save(held, path, _use_new_zipfile_serialization=False)
+    assert torch.equal(read_state_dict(path)["a"], STATE["a"])
+
+
 def test_a_prefix_that_not_all_have_is_a_name(tmp_path):
     path = tmp_path / "s.pth"
     torch.save({"module.a": torch.zeros(1), "b": torch.zeros(1)}, path)

@@ -159,6 +159,8 @@ def _admitted(classes: frozenset[str]) -> dict[str, Callable[..., Any]]:
         "collections.OrderedDict": OrderedDict,
         "torch.device": text,
         "torch._utils._rebuild_parameter": rebuild_parameter,
+        # Files of torch before 0.4 have the first form.
+        "torch._utils._rebuild_tensor": rebuild_tensor,
         "torch._utils._rebuild_tensor_v2": rebuild_tensor,
     }
 

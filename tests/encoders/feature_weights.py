@@ -321,3 +321,14 @@ def pixels(*shape, seed=0):
 def narrower(monkeypatch, name, width):
     """Change the width on a card, for a network that a test makes smaller."""
     monkeypatch.setitem(cards.CARDS, name, dataclasses.replace(cards.CARDS[name], width=width))
+
+
+def neighbours_change_nothing(encoder, *shape):
+    """Whether a row has the same bits at every place of a batch, beside any others."""
+    first, *others = pixels(4 * encoder.batch_size, *shape, seed=9)
+    rows = []
+    for place in range(encoder.batch_size):
+        batch = np.stack(others[place : place + encoder.batch_size])
+        batch[place] = first
+        rows.append(encoder.encode(batch)[place])
+    return len(rows) > 1 and all((row == rows[0]).all() for row in rows)

@@ -10,6 +10,7 @@ from encoders.feature_weights import (
     light,
     loaded,
     narrower,
+    neighbours_change_nothing,
     pixels,
     valued,
     write_state_dict,
@@ -38,9 +39,11 @@ def small_vit(monkeypatch):
 
 def test_vit_rows_equal_the_published_module(small_vit, tmp_path):
     path = write_torchscript(small_vit, tmp_path / "ViT-B-32.pt")
-    rows = loaded(path, tmp_path, name="clip_vitb32").encode(pixels(2, 224, 224, seed=4))
+    encoder = loaded(path, tmp_path, name="clip_vitb32")
+    rows = encoder.encode(pixels(2, 224, 224, seed=4))
     assert rows.shape == (2, 32)
     assert np.allclose(rows[:, ::8], VIT, rtol=1e-4, atol=1e-4)
+    assert neighbours_change_nothing(encoder, 224, 224)
 
 
 def test_resnet_rows_equal_the_published_module(monkeypatch, tmp_path):

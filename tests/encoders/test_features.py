@@ -113,6 +113,20 @@ def test_reduced_precision_is_for_gpus():
         FeatureEncoder("s3d", Means(), device="cpu", precision="int8")
 
 
+def test_reduced_precision_still_gives_float32(card):
+    """By a CPU's autocast, which recipes may not ask for."""
+    encoder = card(side=8)
+    frames = pixels(2, 8, 8)
+    convolution = nn.Conv2d(3, 6, 1)
+    encoder.network = nn.Sequential(convolution, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    single = encoder.encode(frames)
+    encoder.precision = "bf16"
+    reduced = encoder.encode(frames)
+    assert reduced.dtype == np.float32
+    assert not (reduced == single).all()
+    assert np.allclose(reduced, single, atol=0.02)
+
+
 def test_encoders_of_tokens_have_no_rows():
     with pytest.raises(ValueError, match="tokens"):
         FeatureEncoder("dalle", Means(), device="cpu")

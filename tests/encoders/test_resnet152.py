@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 import torch
 
-from encoders.feature_weights import converted, light, loaded, pixels, valued, write_state_dict
+from encoders.feature_weights import (
+    converted,
+    light,
+    loaded,
+    neighbours_change_nothing,
+    pixels,
+    valued,
+    write_state_dict,
+)
 from reelpack.encoders.torchvision_compat import import_torchvision
 from reelpack.errors import UserError
 
@@ -42,6 +50,10 @@ def test_rows_equal_torchvision(published, ours, height, width):
     rows = ours.encode(frames)
     assert rows.shape == (2, 2048)
     assert np.abs(rows - theirs).max() < 1e-4 * np.abs(theirs).max()
+
+
+def test_a_row_depends_on_its_picture_alone(ours):
+    assert neighbours_change_nothing(ours, 64, 97)
 
 
 def test_a_smaller_resnet_is_refused(tmp_path):

@@ -7,6 +7,7 @@ from encoders.feature_weights import (
     light,
     loaded,
     narrower,
+    neighbours_change_nothing,
     pixels,
     valued,
     vit_shapes,
@@ -47,9 +48,11 @@ def small(monkeypatch):
 def test_rows_equal_the_published_module(small, tmp_path, name, kind, seed):
     tensors = valued(vit_shapes(width=64, layers=2, **kind), seed=seed)
     path = write_safetensors(tensors, tmp_path / "model.safetensors")
-    rows = loaded(path, tmp_path / "r", name=name).encode(pixels(2, 224, 224, seed=seed))
+    encoder = loaded(path, tmp_path / "r", name=name)
+    rows = encoder.encode(pixels(2, 224, 224, seed=seed))
     assert rows.shape == (2, 64)
     assert np.allclose(rows[:, ::16], GOLDEN[name], rtol=1e-4, atol=1e-4)
+    assert neighbours_change_nothing(encoder, 224, 224)
 
 
 @pytest.mark.parametrize(("name", "kind"), [("dinov2_vitb14", DINO), ("siglip2_b16", SIGLIP)])
