@@ -13,10 +13,17 @@ from PIL import Image
 from clips import cut_file, damage_file, picture, write_clip
 from reelpack.errors import ClipError
 from reelpack.video import decode, pictures
-from reelpack.video.decode import DecodedFrame, decode_frames
+from reelpack.video.decode import (
+    DecodedFrame,
+    Request,
+    SharedDecodeError,
+    decode_frames,
+    decode_requests,
+)
 from reelpack.video.geometry import Scale
 from reelpack.video.index import index_video
 from reelpack.video.sampling import Sampling
+from reelpack.windows import Windows
 
 EVERY = Sampling(every=True)
 NATIVE = [Scale()]
@@ -210,3 +217,84 @@ def test_nothing_is_written_to_stderr(tmp_path: Path, capfd: pytest.CaptureFixtu
     with pytest.raises(ClipError):
         frames(broken)
     assert capfd.readouterr().err == ""
+
+
+MOTION = Request(
+    Sampling(windows=Windows(Fraction(3, 2), fps=30, frames=32)),
+    (Scale(shorter_side=24), Scale(shorter_side=16)),
+)
+STILLS = Request(Sampling(windows=Windows(Fraction(3, 2))), (Scale(shorter_side=24),))
+ALL = Request(EVERY, (Scale(),))
+
+
+def alone(path: Path, request: Request, **window: float) -> list[DecodedFrame]:
+    return list(decode_frames(path, sampling=request.sampling, scales=request.scales, **window))
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.avi", "a.ts"])
+@pytest.mark.parametrize("window", [{}, {"start_seconds": 0.5, "end_seconds": 3.2}])
+def test_requests_get_what_they_get_alone(
+    tmp_path: Path, name: str, window: dict[str, float]
+) -> None:
+    path = write_clip(tmp_path / name, frames=100)
+    requests = [MOTION, STILLS, ALL, STILLS]
+    found: list[list[DecodedFrame]] = [[] for _ in requests]
+    for number, frame in decode_requests(path, requests, **window):
+        assert isinstance(frame, DecodedFrame)
+        found[number].append(frame)
+    for request, frames_of in zip(requests, found, strict=True):
+        assert same(frames_of, alone(path, request, **window))
+    assert len(found[0]) % 32 == 0
+
+
+def test_windows_behind_the_end_repeat_the_last_second(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mkv", frames=100, rate=30)
+    stamps = [round(30 * frame.pts_seconds) for frame in alone(path, MOTION)]
+    assert len(stamps) == 4 * 32
+    assert stamps[:4] == [0, 2, 4, 6]
+    assert stamps[-32:] == [min(90 + (135 + place) % 30, 99) for place in INSIDE]
+
+
+INSIDE = [min(place, 44) for place in [*range(0, 60, 2), 59, 59]]
+
+
+def test_shared_decoding_converts_a_picture_once_per_scale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_clip(tmp_path / "a.mp4", frames=100)
+    wanted = {frame.pts_seconds for frame in alone(path, MOTION)}
+    fed, converted = [], []
+    original = decode.Converter.__call__
+
+    def counting(self: Any, frame: av.VideoFrame) -> Any:
+        converted.append((self._scale, frame.pts))
+        return original(self, frame)
+
+    plan = decode.plan
+    monkeypatch.setattr(decode.Converter, "__call__", counting)
+    monkeypatch.setattr(decode, "plan", lambda *a, **k: fed.append(plan(*a, **k)) or fed[-1])
+    list(decode_requests(path, [MOTION, STILLS]))
+    assert len(fed) == 1
+    assert len(set(converted)) == len(converted)
+    assert len(wanted) < 100
+    assert sum(scale.shorter_side == 16 for scale, _ in converted) == len(wanted)
+
+
+def test_a_request_that_cannot_be_made_leaves_the_others(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", frames=5)
+    strict = Request(Sampling(every=True, at_least=9), (Scale(),))
+    found = list(decode_requests(path, [strict, ALL]))
+    errors = [(n, item.failure) for n, item in found if isinstance(item, ClipError)]
+    assert errors == [(0, "too_short")]
+    assert [n for n, item in found if isinstance(item, DecodedFrame)] == [1] * 5
+    assert [n for n, _ in decode_requests(path, [strict])] == [0]
+
+
+def test_requests_that_fail_together_may_succeed_alone(tmp_path: Path) -> None:
+    whole = write_clip(tmp_path / "whole.mp4", frames=100, b_frames=0, gop=10)
+    path = damage_file(whole, tmp_path / "a.mp4", at=0.8)
+    with pytest.raises(SharedDecodeError):
+        list(decode_requests(path, [ALL, Request(Sampling(every=True, first=20), (Scale(),))]))
+    assert len(frames(path, Sampling(every=True, first=20))) == 20
+    with pytest.raises(ClipError, match="decode"):
+        frames(path)

@@ -19,12 +19,15 @@ def make_index(
     last_duration: int = 1,
     origin_pts: int = 0,
     stream_count: int = 1,
+    average_rate: Fraction | None = None,
+    stated_seconds: float | None = None,
 ) -> VideoIndex:
     stamps = np.array(pts, dtype=np.int64)
     durations = np.append(np.diff(stamps), last_duration).astype(np.int64)
     return VideoIndex(
         path=Path("clip.mp4"), stream_index=0, codec="h264", width=64, height=48, rotation=0,
-        time_base=time_base, average_rate=None, pts=stamps, durations=durations,
+        time_base=time_base, average_rate=average_rate, stated_seconds=stated_seconds,
+        pts=stamps, durations=durations,
         origin_pts=origin_pts, packet_pts=stamps, packet_traits=np.zeros(len(pts), np.uint8),
         packet_shown=np.ones(len(pts), np.bool_), stream_count=stream_count, has_audio=False,
         unplannable=None,

@@ -1,11 +1,17 @@
-"""Decode the chosen pictures of a clip, scaled to RGB, feeding the decoder only what they need."""
+"""Decode the chosen pictures of a clip, scaled to RGB, feeding the decoder only what they need.
+
+Several requests may share one decode of a clip: the decoder then sees what their union needs, and
+every request gets what it would get alone.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -46,6 +52,18 @@ class DecodedFrame:
         )
 
 
+@dataclass(frozen=True)
+class Request:
+    """Pictures that somebody wants of a clip: which ones, and at which scales."""
+
+    sampling: Sampling
+    scales: tuple[Scale, ...]
+
+
+class SharedDecodeError(Exception):
+    """What several requests share failed; each alone may still succeed, or fail in its own way."""
+
+
 def decode_frames(
     path: Path | str,
     *,
@@ -57,7 +75,7 @@ def decode_frames(
     index: VideoIndex | None = None,
     planned: bool = True,
 ) -> Iterator[DecodedFrame]:
-    """Decode the pictures that `sampling` chooses, in order; a repeated one shares its arrays.
+    """Decode the pictures that `sampling` chooses, in its order; a repeated one shares its arrays.
 
     A picture file is a clip of one frame; with a `record` (its number from 1) the path is that of a
     TFRecord file, picture n of which stands at n seconds.
@@ -70,32 +88,77 @@ def decode_frames(
         ClipError: "missing", "corrupt", "no_video", "decode", "refused" or "too_short"; frames that
             came before the error belong to no usable clip.
     """
-    job = _Job(Path(path), sampling, tuple(scales), start_seconds, end_seconds)
+    job = _Job(Path(path), (Request(sampling, tuple(scales)),), start_seconds, end_seconds)
     if is_still(job.path, record):
-        yield from job.by_reading(record)
+        yield from _frames(job.by_reading(record))
         return
     yielded: list[float] = []
     with contextlib.suppress(MismatchError):
-        for frame in job.by_index(index, skip=planned):
+        for frame in _frames(job.by_index(index, skip=planned)):
             yielded.append(frame.pts_seconds)
             yield frame
         return
-    for number, frame in enumerate(job.by_decoding()):
+    for number, frame in enumerate(_frames(job.by_decoding())):
         if number >= len(yielded):
             yield frame
         elif yielded[number] != frame.pts_seconds:
             raise ClipError("decode", f"{path}: its pictures contradict its time stamps")
 
 
+def decode_requests(
+    path: Path | str,
+    requests: Sequence[Request],
+    *,
+    start_seconds: float | None = None,
+    end_seconds: float | None = None,
+    record: int | None = None,
+) -> Iterator[tuple[int, DecodedFrame | ClipError]]:
+    """Decode a clip once for several requests.
+
+    Yields:
+        (number of the request, frame), each request's frames in its own order, those of all
+        requests as the decoder comes to them; (number, error) for a request whose sampling cannot
+        be made of this clip.
+
+    Raises:
+        SharedDecodeError: the clip, or the part of it that all requests together need, cannot be
+            decoded in one go: decode each request by itself, which decides its own success.
+    """
+    job = _Job(Path(path), tuple(requests), start_seconds, end_seconds)
+    try:
+        if is_still(job.path, record):
+            yield from job.by_reading(record)
+            return
+        try:
+            yield from job.by_index(None, skip=True)
+        except _UnplannableError:
+            yield from job.by_decoding()
+    except (ClipError, MismatchError) as error:
+        raise SharedDecodeError(str(error)) from error
+
+
+class _UnplannableError(MismatchError):
+    """The index says itself that it cannot be trusted; nothing has been decoded yet."""
+
+
+def _frames(found: Iterator[tuple[int, DecodedFrame | ClipError]]) -> Iterator[DecodedFrame]:
+    """The frames of a single request; its error is raised."""
+    for _, frame in found:
+        if isinstance(frame, ClipError):
+            raise frame
+        yield frame
+
+
 @dataclass(frozen=True)
 class _Job:
     path: Path
-    sampling: Sampling
-    scales: tuple[Scale, ...]
+    requests: tuple[Request, ...]
     start_seconds: float | None
     end_seconds: float | None
 
-    def by_index(self, index: VideoIndex | None, *, skip: bool) -> Iterator[DecodedFrame]:
+    def by_index(
+        self, index: VideoIndex | None, *, skip: bool
+    ) -> Iterator[tuple[int, DecodedFrame | ClipError]]:
         """Trust the index, and notice where it is wrong."""
         with contextlib.ExitStack() as stack:
             source = stack.enter_context(open_source(self.path))
@@ -107,77 +170,152 @@ class _Job:
             else:
                 packets = source.packets()
             if not index.plannable:
-                raise MismatchError(index.unplannable)
+                raise _UnplannableError(index.unplannable)
             if packets is None:
                 source = stack.enter_context(open_source(self.path))
                 packets = source.packets()
-            chosen = self._sample(index)
-            pictures = planned_pictures(source, packets, index, plan(index, chosen, skip=skip))
-            stamps = index.pts[chosen].tolist()
-            yield from self._converted(index, stamps, stamps, pictures)
+            wanted, errors = self._sample(index)
+            yield from errors
+            if not wanted:
+                return
+            union = np.unique(np.concatenate([chosen for _, chosen in wanted]))
+            pictures = planned_pictures(source, packets, index, plan(index, union, skip=skip))
+            # Stamps are in the order of the pictures, so the decoder's go straight to their places.
+            places = zip(union.tolist(), index.pts[union].tolist(), strict=True)
+            yield from self._converted(index, wanted, _at_their_places(pictures, places))
 
-    def by_decoding(self) -> Iterator[DecodedFrame]:
+    def by_decoding(self) -> Iterator[tuple[int, DecodedFrame | ClipError]]:
         """Decode everything to learn its stamps, then again to take the chosen pictures."""
         shown = [(stamp, duration) for stamp, duration, _ in all_pictures(self.path)]
         if not shown:
             raise ClipError("decode", f"{self.path}: no picture could be decoded")
         stamps, durations = np.array(shown, dtype=np.int64).T
         index = dataclasses.replace(index_video(self.path), pts=stamps, durations=durations)
-        chosen = self._sample(index)
-        numbers = set(chosen.tolist())
+        wanted, errors = self._sample(index)
+        yield from errors
+        numbers = {number for _, chosen in wanted for number in chosen.tolist()}
         pictures = (
             (number, frame)
             for number, (_, _, frame) in enumerate(all_pictures(self.path))
             if number in numbers
         )
-        yield from self._converted(index, chosen.tolist(), stamps[chosen].tolist(), pictures)
+        yield from self._converted(index, wanted, pictures)
 
-    def by_reading(self, record: int | None) -> Iterator[DecodedFrame]:
+    def by_reading(self, record: int | None) -> Iterator[tuple[int, DecodedFrame | ClipError]]:
         """Read pictures that are no video, and take the chosen ones."""
         stills = read_stills(self.path, record)
         index = index_stills(self.path, stills)
-        chosen = self._sample(index).tolist()
+        wanted, errors = self._sample(index)
+        yield from errors
+        numbers = sorted({number for _, chosen in wanted for number in chosen.tolist()})
         pictures = (
             (number, av.VideoFrame.from_ndarray(stills[number], format="rgb24"))
-            for number in dict.fromkeys(chosen)
+            for number in numbers
         )
-        yield from self._converted(index, chosen, index.pts[chosen].tolist(), pictures)
+        yield from self._converted(index, wanted, pictures)
 
-    def _sample(self, index: VideoIndex) -> Indices:
-        return sample(
-            index,
-            self.sampling,
-            start_seconds=self.start_seconds,
-            end_seconds=self.end_seconds,
-        )
+    def _sample(
+        self, index: VideoIndex
+    ) -> tuple[list[tuple[int, Indices]], list[tuple[int, ClipError]]]:
+        """The pictures of each request, or why it gets none."""
+        wanted, errors = [], []
+        for number, request in enumerate(self.requests):
+            try:
+                chosen = sample(
+                    index,
+                    request.sampling,
+                    start_seconds=self.start_seconds,
+                    end_seconds=self.end_seconds,
+                )
+                wanted.append((number, chosen))
+            except ClipError as error:
+                errors.append((number, error))
+        return wanted, errors
 
     def _converted(
         self,
         index: VideoIndex,
-        keys: Sequence[int],
-        stamps: Sequence[int],
+        wanted: Sequence[tuple[int, Indices]],
         pictures: Iterator[tuple[int, av.VideoFrame]],
-    ) -> Iterator[DecodedFrame]:
-        """Convert each picture once, and give it as often as its key is in `keys`."""
-        rate = filter_rate(
-            index, self.sampling, start_seconds=self.start_seconds, end_seconds=self.end_seconds
-        )
-        converters = [Converter(scale, index, rate=rate) for scale in self.scales]
-        last: int | None = None
-        images: tuple[Image, ...] = ()
-        for key, stamp in zip(keys, stamps, strict=True):
-            if key != last:
-                last, frame = next(pictures, (-1, None))
-                if last != key or frame is None:
-                    raise MismatchError("a wanted picture did not come out")
-                with clip_errors(self.path, "decode"):
-                    images = tuple(converter(frame) for converter in converters)
-            yield DecodedFrame(
-                pts_seconds=float((stamp - int(index.pts[0])) * index.time_base), images=images
+    ) -> Iterator[tuple[int, DecodedFrame]]:
+        """Convert each picture once per scale, and give it as often as requests ask for it."""
+        converters = {
+            self._converter_key(number, scale): Converter(
+                scale, index, rate=self._rate(index, number)
             )
-        # Runs the decoder's own checks to their end.
-        for _ in pictures:
-            raise MismatchError("more pictures than wanted")
+            for number, request in enumerate(self.requests)
+            for scale in request.scales
+        }
+        queues = [(n, self.requests[n].scales, _Queue(chosen.tolist())) for n, chosen in wanted]
+        first = int(index.pts[0])
+        for place, picture in pictures:
+            images: dict[tuple[int, Scale], Image] = {}
+            seconds = float((int(index.pts[place]) - first) * index.time_base)
+            for number, scales, queue in queues:
+                if place not in queue.uses:
+                    continue
+                keys = [self._converter_key(number, scale) for scale in scales]
+                for key in keys:
+                    if key not in images:
+                        with clip_errors(self.path, "decode"):
+                            images[key] = converters[key](picture)
+                frame = DecodedFrame(seconds, tuple(images[key] for key in keys))
+                for ready in queue.add(place, frame):
+                    yield number, ready
+        if any(queue.open for _, _, queue in queues):
+            raise MismatchError("a wanted picture did not come out")
+
+    def _rate(self, index: VideoIndex, number: int) -> Fraction | None:
+        return filter_rate(
+            index,
+            self.requests[number].sampling,
+            start_seconds=self.start_seconds,
+            end_seconds=self.end_seconds,
+        )
+
+    def _converter_key(self, number: int, scale: Scale) -> tuple[int, Scale]:
+        """Requests share a converter, but for JPEG files that follow from those before them."""
+        return (number if scale.jpeg == "ffmpeg" else -1), scale
+
+
+class _Queue:
+    """Brings frames from the decoder's order into a request's, holding those that come again."""
+
+    def __init__(self, order: Sequence[int]) -> None:
+        self.uses = Counter(order)
+        self._order = order
+        self._next = 0
+        self._held: dict[int, DecodedFrame] = {}
+
+    @property
+    def open(self) -> bool:
+        """Whether frames are still to come."""
+        return self._next < len(self._order)
+
+    def add(self, place: int, frame: DecodedFrame) -> Iterator[DecodedFrame]:
+        """Take the next frame of the decoder and give those whose turn it is."""
+        self._held[place] = frame
+        while self.open and (key := self._order[self._next]) in self._held:
+            self._next += 1
+            self.uses[key] -= 1
+            yield self._held[key] if self.uses[key] else self._held.pop(key)
+
+
+def _at_their_places(
+    pictures: Iterator[tuple[int, av.VideoFrame]], wanted: Iterator[tuple[int, int]]
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Turn stamps into places in the index; `wanted` has (place, stamp), rising.
+
+    Raises:
+        MismatchError: a picture is missing, or there are more than wanted.
+    """
+    for stamp, picture in pictures:
+        place, expected = next(wanted, (-1, None))
+        if stamp != expected:
+            raise MismatchError("the pictures are not those wanted")
+        yield place, picture
+    if next(wanted, None) is not None:
+        raise MismatchError("a wanted picture did not come out")
 
 
 class _KeptPackets:

@@ -43,6 +43,10 @@ class VideoIndex:
     Args:
         width, height: stored size in pixels, before `rotation`.
         rotation: degrees clockwise to turn a picture for display: 0, 90, 180 or 270.
+        average_rate: pictures per second as the container states or libavformat estimates, or None.
+        stated_seconds: the stream's length, where its header states both length and count of its
+            pictures (mp4 and avi do; mkv, webm and mpeg-ts do not): to the microsecond, as the
+            ffprobe program prints it.
         pts: `int64[n]`, presentation stamps in ticks of `time_base`, in display order.
         durations: `int64[n]`, ticks that each picture stays, as far as the container knows.
         origin_pts: the tick at which the file starts, perhaps before the first picture.
@@ -74,6 +78,7 @@ class VideoIndex:
     has_audio: bool
     unplannable: str | None
     is_picture: bool = False
+    stated_seconds: float | None = None
     container_seconds: float | None = None
     pixel_aspect: Fraction | None = None
 
@@ -166,6 +171,7 @@ def read_index(source: Source, *, keep: Callable[[Packet], None] | None = None) 
         rotation=0,
         time_base=source.time_base,
         average_rate=stream.average_rate,
+        stated_seconds=source.stated_seconds,
         pts=pts,
         durations=lengths,
         origin_pts=source.origin_pts(int(pts[0]) if len(pts) else 0),

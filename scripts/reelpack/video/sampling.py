@@ -11,9 +11,10 @@ import numpy.typing as npt
 from reelpack.errors import ClipError, UserError
 from reelpack.video.index import VideoIndex
 from reelpack.video.rates import rate_of
+from reelpack.windows import Windows, picture_rate, window_pictures
 
 Indices = npt.NDArray[np.int64]
-RULES = ("fps", "uniform", "every", "violet", "favd")
+RULES = ("fps", "uniform", "every", "violet", "favd", "windows")
 # What FAVDBench takes for the duration of a file that does not tell it.
 _FAVD_SECONDS = 10.0
 
@@ -31,6 +32,8 @@ class Sampling:
         favd: this many pictures, as ffmpeg's `fps` filter at `favd` / duration chooses them; what
             it gives beyond is left out, what it gives less is made up by repeating the last.
             Source: github OpenNLPLab/FAVDBench, AVLFormer/data_prepro.
+        windows: the pictures of HERO's windows, one window after another; neither `first` nor
+            `at_least` goes with it.
         first: keep at most the first n of what the rule chose.
         at_least: a clip that gives fewer than n pictures is "too_short".
     """
@@ -40,12 +43,15 @@ class Sampling:
     every: bool = False
     violet: int | None = None
     favd: int | None = None
+    windows: Windows | None = None
     first: int | None = None
     at_least: int | None = None
 
     def __post_init__(self) -> None:
         if sum(getattr(self, rule) not in (None, False) for rule in RULES) != 1:
             raise UserError(f"sampling: give exactly one of {', '.join(RULES)}")
+        if self.windows is not None and (self.first or self.at_least):
+            raise UserError("sampling: first and at_least do not go with windows")
         if self.fps is not None and self.fps <= 0:
             raise UserError(f"sampling: fps is {self.fps}; it must be more than 0")
         for name in ("uniform", "violet", "favd", "first", "at_least"):
@@ -61,7 +67,9 @@ def sample(
     start_seconds: float | None = None,
     end_seconds: float | None = None,
 ) -> Indices:
-    """Choose pictures: `int64[k]`, indices into `index.pts`, never falling, perhaps repeating.
+    """Choose pictures: `int64[k]`, indices into `index.pts`, perhaps repeating.
+
+    They never fall, but for windows behind the end of a clip, which repeat its last second.
 
     A window keeps the pictures with start <= t < end, t in seconds from the first shown picture;
     both ends are rounded to the nearest tick of the stream's time base, as ffmpeg's `-ss` does. A
@@ -78,21 +86,21 @@ def sample(
     A picture file is chosen once by every rule; `favd` then makes up the rest by repeating it.
 
     Raises:
-        ClipError: "too_short" when nothing is in the window, or fewer than `at_least` are chosen.
+        ClipError: "too_short" when nothing is in the window, or fewer than `at_least` are chosen;
+            "decode" when windows need a frame rate and the container states none.
         UserError: the window's end is not after its start.
     """
     window = find_window(index, start_seconds, end_seconds)
     begin, stop = window.begin, window.stop
     rate = filter_rate(index, sampling, start_seconds=start_seconds, end_seconds=end_seconds)
     if index.is_picture:
-        chosen = np.zeros(1, dtype=np.int64)
+        frames = 1 if sampling.windows is None else sampling.windows.frames
+        chosen = np.zeros(frames, dtype=np.int64)
     elif rate is not None:
-        chosen = begin + _fps_indices(
-            index.pts[begin:stop].tolist(),
-            end_pts=window.end_pts,
-            origin_pts=window.origin_pts,
-            ticks_to_frames=index.time_base * rate,
-            fill_start=index.stream_count > 1,
+        chosen = _at_rate(index, rate, window)
+    elif sampling.windows is not None:
+        chosen = _in_windows(
+            index, sampling.windows, window, start_seconds=start_seconds, end_seconds=end_seconds
         )
     elif sampling.uniform is not None:
         middles = 2 * np.arange(sampling.uniform, dtype=np.int64) + 1
@@ -145,6 +153,48 @@ class Window:
     stop: int
     origin_pts: int
     end_pts: int
+
+
+def _at_rate(index: VideoIndex, rate: Fraction, window: Window) -> Indices:
+    """The choice of ffmpeg's `fps` filter inside a window: indices into `index.pts`."""
+    return window.begin + _fps_indices(
+        index.pts[window.begin : window.stop].tolist(),
+        end_pts=window.end_pts,
+        origin_pts=window.origin_pts,
+        ticks_to_frames=index.time_base * rate,
+        fill_start=index.stream_count > 1,
+    )
+
+
+def _in_windows(
+    index: VideoIndex,
+    windows: Windows,
+    window: Window,
+    *,
+    start_seconds: float | None,
+    end_seconds: float | None,
+) -> Indices:
+    """The pictures of windows, one window after another; at least one picture, the first.
+
+    A part of a file counts as a file of its own, whose duration is the end asked for, or that of
+    the stream if it comes before, less the start.
+    """
+    if not index.average_rate:
+        raise ClipError("decode", "the stream states no average frame rate, which windows need")
+    ends = [end for end in (end_seconds, index.stated_seconds) if end is not None]
+    duration = max(min(ends) - (start_seconds or 0.0), 0.0) if ends else None
+    rate = (
+        picture_rate(windows.clip_len, duration) if windows.fps is None else Fraction(windows.fps)
+    )
+    shown = _at_rate(index, rate, window)
+    if not len(shown):
+        shown = np.array([window.begin], dtype=np.int64)
+    if windows.fps is None:
+        return shown
+    places = window_pictures(
+        len(shown), windows, duration_seconds=duration, average_rate=index.average_rate
+    )
+    return shown[places.ravel()]
 
 
 def find_window(

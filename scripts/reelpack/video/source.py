@@ -57,10 +57,17 @@ class Source:
         self.time_base = Fraction(self.stream.time_base or 1)
         if not (self.stream.codec_context and self.stream.codec_context.is_decoder):
             raise ClipError("decode", f"{path}: no decoder for its video stream")
+        self.stated_seconds = self._stated_seconds()
         self.has_audio = bool(container.streams.audio)
         for stream in container.streams:
             if stream.index != self.stream.index:
                 stream.discard = Discard.all
+
+    def _stated_seconds(self) -> float | None:
+        if not self.stream.frames or self.stream.duration is None:
+            return None
+        base = self.time_base.numerator / self.time_base.denominator
+        return float(f"{self.stream.duration * base:f}")
 
     def packets(self) -> Iterator[Packet]:
         """Packets with content, in decode order."""
