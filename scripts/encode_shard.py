@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 from reelpack import cli
+from reelpack.clip_pixels import EncodeSettings
 from reelpack.device import choose_device
-from reelpack.encode import EncodeSettings, encode_shard
+from reelpack.encode import encode_shard
 from reelpack.recipes import product_of
 
 

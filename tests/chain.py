@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from clips import picture
+from reelpack.clip_pixels import EncodeSettings
 from reelpack.download import download_shard
-from reelpack.encode import EncodeSettings, encode_shard
+from reelpack.encode import encode_shard
 from reelpack.encoders.vqvae import VQVAE, Architecture, save_model, to_signed
 from reelpack.extract import CROP, EXTRACT, CropSettings, run_frames
 from reelpack.journal import Retries

@@ -11,9 +11,11 @@ import reelpack.encode
 import workers
 from chain import Chain, tiny_model
 from clips import cut_file, damage_file, write_audio, write_clip
+from reelpack.clip_pixels import EncodeSettings, pixels
 from reelpack.clips import Clip
 from reelpack.codes import CodesShard
-from reelpack.encode import EncodeSettings, encode_batches, encode_clip
+from reelpack.device_batches import PixelWriter
+from reelpack.encode import encode_batches, encode_clip
 from reelpack.encoders.base import encode_frames
 from reelpack.encoders.vqvae import VQVAEEncoder
 from reelpack.ledger import read_ledger
@@ -175,21 +177,15 @@ def test_the_gpu_path_gives_the_cpus_tokens(
     monkeypatch.setattr(reelpack.encode, "_encoder", lambda *_: encoder)
     monkeypatch.setattr(reelpack.encode, "software", lambda _: {"device": "pretended"})
     chain = Chain(tmp_path, videos, workers=2).clips()
-    # Crop sets of one size: pixels of a clip lie in one array.
-    sets = [SETS[0], Product(FRAMES, crop(32, "bottom", hflip=True))]
-    found = outcome(chain.encode(weights, sets, staged=False, device="cuda"))
-    assert found[:2] == reference[2][:2]
-    for clip_id, tokens in found[2].items():
-        assert tokens[0] == reference[2][2][clip_id][0]
-        assert tokens[1] != tokens[0]
+    found = outcome(chain.encode(weights, SETS, staged=False, device="cuda"))
+    assert found == reference[2]
     journal = tmp_path / "journal" / "encoded" / "streamed" / "00000"
     assert not list(journal.glob("*.pixels"))
 
 
 def test_batches_are_filled_across_clips(tmp_path):
     class Counting:
-        batch_size = 8
-        calls = 0
+        name, batch_size, window, calls = "counting", 8, 1, 0
 
         def encode(self, frames):
             self.calls += 1
@@ -199,7 +195,10 @@ def test_batches_are_filled_across_clips(tmp_path):
     encoder, settings = Counting(), EncodeSettings({}, Path(), (SQUARE,), (), "cuda")
     tasks = [Task(None, str(n), tmp_path / f"{n}.clip", settings) for n in range(4)]
     for number, (task, count) in enumerate(zip(tasks, (3, 9, 1, 4), strict=True)):
-        task.target.with_suffix(".pixels").write_bytes(bytes([number]) * (48 * count))
+        writer = PixelWriter(task.target, 1)
+        for _ in range(count):
+            writer.add([np.full((4, 4, 3), number, dtype=np.uint8)])
+        writer.close()
     ended = list(encode_batches([(task, None) for task in tasks], encoder=encoder))
     assert [task.key for task, _ in ended] == ["0", "1", "2", "3"]
     assert encoder.calls == 3
@@ -215,7 +214,7 @@ def test_long_clips_are_encoded_in_pieces(tmp_path, videos, weights):
     settings = EncodeSettings({"name": "vqvae"}, weights, (product,), (), "cpu")
     clip = Clip("good", str(path), "", None, None)
     encode_clip(Task(clip, "k", tmp_path / "k.clip", settings))
-    frames = [crops[0] for crops in reelpack.encode.pixels(clip, settings)]
+    frames = [crops[0] for crops in pixels(clip, settings)]
     wanted = encode_frames(VQVAEEncoder(weights, device="cpu"), frames)
     np.testing.assert_array_equal(load_file(tmp_path / "k.clip")["00"], wanted)
     assert len(wanted) == 23

@@ -1,4 +1,4 @@
-"""encode_shard: from clips, or from their staged crops, to tokens.
+"""encode_shard: from clips, or from their staged crops, to tokens or features.
 
 On a CPU every worker process decodes and encodes whole clips with one thread. On a GPU worker
 processes decode ahead and this process fills the device's batches across clips. Flows in: a clip
@@ -8,99 +8,37 @@ table, frame shards when staged, weights. Flows out: a codes shard, see `codes`,
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from .clip_pixels import EncodeSettings, pixels
 from .clips import Clip, read_clips
-from .codes import clip_bytes, join_codes, split_codes
+from .codes import join_codes, split_codes
+from .device_batches import DeviceBatches, PixelWriter, long_mark
+from .encoders.base import Encoder
+from .encoders.cards import encoder_card
 from .errors import ClipError
-from .extract import crop_of, open_shard, sampling_of, scale_of
-from .files import replace_file, sha256_file, write_bytes
+from .files import sha256_file, write_bytes
 from .journal import Retries
 from .ledger import LedgerRow, merge_ledgers, read_ledger
-from .pictures import Frame
-from .recipes import Product
 from .results import canonical
+from .rows import ClipRows
 from .stage import Outcome, Stage, Task
-from .video.decode import decode_frames
-from .video.geometry import crop_frame
-
-Item = TypeVar("Item")
 
 
-@dataclass(frozen=True)
-class EncodeSettings:
-    """What encoding one clip needs; picklable.
-
-    Attributes:
-        encoder: the recipe's `encoder` mapping.
-        weights: safetensors file.
-        products: the recipe's crop sets.
-        shards: one frame shard per crop set when staged, empty when streamed.
-        device: "cpu" or "cuda".
-    """
-
-    encoder: Mapping[str, Any]
-    weights: Path
-    products: tuple[Product, ...]
-    shards: tuple[Path, ...]
-    device: str
-
-
-def pixels(clip: Clip, settings: EncodeSettings) -> Iterator[list[Frame]]:
-    """Yield, frame by frame, the crop of every crop set, from one decode.
-
-    Raises:
-        ClipError: as decoding and cropping do.
-    """
-    if settings.shards:
-        shards = [open_shard(path) for path in settings.shards]
-        for crops in zip(*(shard.frames(clip.clip_id) for shard in shards), strict=True):
-            yield list(crops)
-        return
-    scales = list(dict.fromkeys(scale_of(product.frames) for product in settings.products))
-    cuts = [(scales.index(scale_of(p.frames)), crop_of(p)) for p in settings.products]
-    frames = decode_frames(
-        Path(clip.path),
-        sampling=sampling_of(settings.products[0].frames),
-        scales=scales,
-        start_seconds=clip.start_seconds,
-        end_seconds=clip.end_seconds,
-        record=clip.record,
-    )
-    decoded = _blaming(frames, "extract_frames")
-    for frame in decoded:
-        scaled = frame.pixels
-        cropped = (crop_frame(scaled[number], crop) for number, crop in cuts)
-        try:
-            yield list(_blaming(cropped, "crop_frames"))
-        except ClipError:
-            # Staged, a clip that cannot be decoded either has failed before anyone crops it.
-            for _ in decoded:
-                pass
-            raise
-
-
-def _blaming(items: Iterable[Item], stage: str) -> Iterator[Item]:
-    """Pass items on; an error names the stage that would have failed in staged mode."""
-    try:
-        yield from items
-    except ClipError as error:
-        raise ClipError(error.failure, error.message, stage) from error
-
-
-@lru_cache(maxsize=1)
-def _encoder(name: str, weights: Path, device: str) -> Any:
+@lru_cache(maxsize=16)
+def _encoder(spec: str, weights: Path, device: str) -> Encoder:
     from .encoders.base import load_encoder, set_deterministic
 
     set_deterministic()
-    return load_encoder({"name": name}, weights, device=device)
+    return load_encoder(json.loads(spec), weights, device=device)
+
+
+def encoder_of(settings: EncodeSettings) -> Encoder:
+    """Return the recipe's encoder, loaded once per process."""
+    return _encoder(canonical(settings.encoder), settings.weights, settings.device)
 
 
 def encode_clip(task: Task) -> None:
@@ -109,52 +47,33 @@ def encode_clip(task: Task) -> None:
     Raises:
         ClipError: the clip cannot be decoded, cropped or encoded, or has no frame.
     """
-    from .encoders.base import encode_frames
-
     settings: EncodeSettings = task.settings
-    encoder = _encoder(settings.encoder["name"], settings.weights, settings.device)
-    frames = pixels(task.item, settings)
-    parts: list[list[NDArray[Any]]] = [[] for _ in settings.products]
-    while chunk := list(itertools.islice(frames, max(encoder.batch_size, 1))):
-        for number, part in enumerate(parts):
-            part.append(encode_frames(encoder, [crops[number] for crops in chunk]))
-    if not parts[0]:
-        raise ClipError("too_short", "no frame in this clip")
-    write_bytes(task.target, clip_bytes([np.concatenate(part) for part in parts]))
-
-
-# ---- GPU: decode in worker processes, encode here ----------------------------------------------
+    rows = ClipRows(encoder_of(settings), len(settings.products))
+    for crops in pixels(task.item, settings):
+        rows.add(crops)
+    write_bytes(task.target, rows.clip_bytes())
 
 
 def decode_clip(task: Task) -> None:
-    """Decode one clip into a raw file beside its clip file: uint8[frames, crop sets, S, S, 3].
+    """Decode one clip into pixel files beside its clip file, see `device_batches`.
 
     Raises:
         ClipError: the clip cannot be decoded or cropped, or has no frame.
     """
-    count = 0
-    with replace_file(_pixel_file(task)) as temporary, temporary.open("wb") as stream:
-        for crops in pixels(task.item, task.settings):
-            stream.write(np.stack(crops).tobytes())
-            count += 1
-    if not count:
-        raise ClipError("too_short", "no frame in this clip")
+    settings: EncodeSettings = task.settings
+    writer = PixelWriter(task.target, len(settings.products))
+    try:
+        for crops in pixels(task.item, settings):
+            writer.add(crops)
+            if writer.long:
+                break
+        writer.close()
+    except BaseException:
+        writer.drop()
+        raise
 
 
-def _pixel_file(task: Task) -> Path:
-    return task.target.with_suffix(".pixels")
-
-
-@dataclass
-class _Open:
-    """A clip whose tokens are on their way."""
-
-    task: Task
-    wanted: int
-    tokens: list[NDArray[Any]]
-
-
-def encode_batches(results: Iterable[Outcome], *, encoder: Any) -> Iterator[Outcome]:
+def encode_batches(results: Iterable[Outcome], *, encoder: Encoder) -> Iterator[Outcome]:
     """Encode decoded clips in batches that are filled across clips.
 
     Args:
@@ -162,39 +81,30 @@ def encode_batches(results: Iterable[Outcome], *, encoder: Any) -> Iterator[Outc
         encoder: see `encoders.base.Encoder`.
 
     Yields:
-        Each task when its tokens are in its clip file, or with its error.
+        Each task when its results are in its clip file, or with its error.
     """
-    batch: list[Frame] = []
-    owners: list[_Open] = []
+    batches = DeviceBatches(encoder)
+    tasks: dict[Path, Task] = {}
     for task, error in results:
         if error is not None:
             yield task, error
-            continue
-        side = task.settings.products[0].side
-        crops = np.memmap(_pixel_file(task), dtype=np.uint8, mode="r").reshape(-1, side, side, 3)
-        entry = _Open(task, len(crops), [])
-        for crop in crops:
-            batch.append(crop)
-            owners.append(entry)
-            if len(batch) == encoder.batch_size:
-                yield from _flush(batch, owners, encoder)
-    if batch:
-        yield from _flush(batch, owners, encoder)
+        elif long_mark(task.target).exists():
+            yield task, _encode_long(task)
+        else:
+            tasks[task.target] = task
+            for target, failure in batches.add(task.target, len(task.settings.products)):
+                yield tasks.pop(target), failure
+    for target, failure in batches.finish():
+        yield tasks.pop(target), failure
 
 
-def _flush(batch: list[Frame], owners: list[_Open], encoder: Any) -> Iterator[Outcome]:
-    from .encoders.base import encode_frames
-
-    for entry, tokens in zip(owners, encode_frames(encoder, batch), strict=True):
-        entry.tokens.append(tokens)
-        if len(entry.tokens) == entry.wanted:
-            sets = len(entry.task.settings.products)
-            tokens_of_sets = [np.stack(entry.tokens[number::sets]) for number in range(sets)]
-            write_bytes(entry.task.target, clip_bytes(tokens_of_sets))
-            _pixel_file(entry.task).unlink()
-            yield entry.task, None
-    batch.clear()
-    owners.clear()
+def _encode_long(task: Task) -> ClipError | None:
+    try:
+        encode_clip(task)
+    except ClipError as error:
+        return error
+    long_mark(task.target).unlink()
+    return None
 
 
 # ---- the shard ---------------------------------------------------------------------------------
@@ -214,6 +124,41 @@ def software(device: str) -> dict[str, str]:
     }
 
 
+def encoder_modules(settings: EncodeSettings) -> list[str]:
+    """Return the modules that a worker process should bring along for an encoder."""
+    card = encoder_card(settings.encoder["name"])
+    features = ["reelpack.encoders.features"] if card.width is not None else []
+    return [*features, f"reelpack.encoders.{card.module}"]
+
+
+def keyed_clips(clips: Iterable[Clip], result: str, weights_sha256: str) -> dict[str, Clip]:
+    """Return journal key -> clip; a model trained again under one result string is another model."""
+    made_by = canonical([result, weights_sha256])
+    return {clip.key(made_by): clip for clip in clips}
+
+
+def usable_clips(clips: Path, rows: Sequence[LedgerRow]) -> list[Clip]:
+    """Return the clips of a table that no earlier stage failed."""
+    good = {row.clip_id for row in rows if row.ok}
+    return [clip for clip in read_clips(clips) if clip.clip_id in good]
+
+
+def _on_device(
+    results: Iterable[Outcome], *, settings: EncodeSettings, made_with: dict[str, str]
+) -> Iterator[Outcome]:
+    """Encode on the device; a batch that had to shrink is noted in what the shard is made with."""
+    outcomes = iter(results)
+    first = next(outcomes, None)
+    # A job that finds all its clips finished needs no model.
+    if first is None:
+        return
+    encoder = encoder_of(settings)
+    size = encoder.batch_size
+    yield from encode_batches(itertools.chain([first], outcomes), encoder=encoder)
+    if encoder.batch_size != size:
+        made_with["batch"] = str(encoder.batch_size)
+
+
 def encode_shard(
     clips: Path,
     *,
@@ -227,26 +172,19 @@ def encode_shard(
     workers: int,
 ) -> list[LedgerRow]:
     """Encode a shard; see `Stage.run` for what is written."""
-    work, consume = encode_clip, None
-    preload = ["reelpack.encode", f"reelpack.encoders.{settings.encoder['name']}"]
-    if settings.device != "cpu":
-        encoder = _encoder(settings.encoder["name"], settings.weights, settings.device)
-        work, preload = decode_clip, ["reelpack.encode"]
-
-        def consume(results: Iterable[Outcome]) -> Iterator[Outcome]:
-            return encode_batches(results, encoder=encoder)
-
     weights_sha256 = sha256_file(settings.weights)
     made_with = {**software(settings.device), "weights_sha256": weights_sha256}
     assemble = partial(join_codes, made_with=made_with)
-    stage = Stage("encode_shard", work, split_codes, assemble, tuple(preload), consume)
+    if settings.device == "cpu":
+        preload = ("reelpack.encode", *encoder_modules(settings))
+        stage = Stage("encode_shard", encode_clip, split_codes, assemble, preload)
+    else:
+        consume = partial(_on_device, settings=settings, made_with=made_with)
+        preload = ("reelpack.encode",)
+        stage = Stage("encode_shard", decode_clip, split_codes, assemble, preload, consume)
     rows = merge_ledgers([read_ledger(path) for path in earlier])
-    good = {row.clip_id for row in rows if row.ok}
-    wanted = [clip for clip in read_clips(clips) if clip.clip_id in good]
-    # A model trained again under the same result string is still another model.
-    made_by = canonical([result, weights_sha256])
     return stage.run(
-        {clip.key(made_by): clip for clip in wanted},
+        keyed_clips(usable_clips(clips, rows), result, weights_sha256),
         settings=settings,
         journal=journal,
         retries=retries,

@@ -19,9 +19,9 @@ import numpy as np
 import pyarrow.parquet as pq
 from PIL import Image
 
+from .clip_pixels import EncodeSettings, pixels
 from .clips import Clip
 from .contact_sheet import contact_sheet, token_image
-from .encode import EncodeSettings, pixels
 from .errors import ClipError
 from .files import sha256_file
 from .packs import AUDIO, PackEntry, Pictures, get_format

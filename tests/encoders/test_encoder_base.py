@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+import torch
 
-from reelpack.encoders.base import check_pictures, encode_frames, load_encoder
+from encoders.averages import Averages
+from reelpack.encoders.base import check_pictures, encode_batch, encode_frames, load_encoder
 from reelpack.errors import ClipError, UserError
 
 
@@ -83,3 +85,38 @@ def test_a_missing_gpu_is_a_user_error(monkeypatch, tmp_path):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(UserError, match="no GPU"):
         load_encoder({"name": "dalle"}, tmp_path / "w", device="cuda")
+
+
+def rows(count):
+    return [np.full((2, 2, 3), number + 1, dtype=np.uint8) for number in range(count)]
+
+
+@pytest.mark.parametrize("count", [1, 3, 4, 9])
+def test_a_batch_that_does_not_fit_is_halved_for_good(count, capsys):
+    encoder = Averages(batch_size=8, memory_rows=2)
+    found = encode_batch(encoder, rows(count))
+    assert found[:, 0].tolist() == list(range(1, count + 1))
+    assert encoder.batch_size == 2
+    assert {shape[0] for shape in encoder.shapes} == {2}
+    assert capsys.readouterr().out.count("does not hold a batch") == 2
+
+
+def test_memory_for_no_row_at_all_is_one_line():
+    with pytest.raises(UserError, match="averages: the device has no memory left for a single row"):
+        encode_batch(Averages(memory_rows=0), rows(2))
+
+
+def test_a_batch_that_may_not_shrink_fails():
+    encoder = Averages(batch_size=8, memory_rows=2)
+    with pytest.raises(torch.OutOfMemoryError):
+        encode_batch(encoder, rows(2), may_shrink=False)
+    assert encoder.batch_size == 8
+
+
+def test_other_errors_pass_through():
+    class Broken(Averages):
+        def encode(self, frames):
+            raise RuntimeError("shape mismatch")
+
+    with pytest.raises(RuntimeError, match="shape mismatch"):
+        encode_batch(Broken(), rows(2))

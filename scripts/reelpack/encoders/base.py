@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,6 +77,62 @@ def set_deterministic(*, threads: int = 1) -> None:
     torch.backends.cuda.matmul.allow_tf32 = False
 
 
+def encode_batch(encoder: Encoder, rows: Sequence[Frame], *, may_shrink: bool = True) -> Rows:
+    """Encode rows of one size in batches of the encoder's one shape.
+
+    The last batch is filled up by repeating its last row, and cut after. When the device's memory
+    does not hold a batch, the encoder's `batch_size` is halved for good, which is said, and the
+    work goes on: rows of another batch shape may differ in their last bits.
+
+    Args:
+        encoder: any encoder.
+        rows: at least one, uint8[H, W, 3] or uint8[window, H, W, 3] each.
+        may_shrink: whether to halve; else memory that runs out is an error like any other.
+
+    Returns:
+        Results [rows, ...] in the encoder's dtype.
+
+    Raises:
+        ClipError: `encode`, when the rows do not suit the encoder.
+        UserError: the device's memory does not hold a single row.
+    """
+    done: list[Rows] = []
+    start = 0
+    while start < len(rows):
+        group = list(rows[start : start + encoder.batch_size])
+        padded = group + [group[-1]] * (encoder.batch_size - len(group))
+        try:
+            done.append(encoder.encode(np.stack(padded))[: len(group)])
+        except RuntimeError as error:
+            if not may_shrink:
+                raise
+            _halve_batch(encoder, error)
+        else:
+            start += len(group)
+    return np.concatenate(done)
+
+
+def _halve_batch(encoder: Encoder, error: RuntimeError) -> None:
+    import torch
+
+    if not isinstance(error, torch.OutOfMemoryError):
+        raise error
+    size = encoder.batch_size
+    if size == 1:
+        raise UserError(
+            f"{encoder.name}: the device has no memory left for a single row; free some, or use"
+            " another device"
+        ) from error
+    encoder.batch_size = size // 2
+    print(
+        f"{encoder.name}: the device's memory does not hold a batch of {size};"
+        f" going on with {encoder.batch_size}",
+        flush=True,
+    )
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
 def encode_frames(encoder: Encoder, frames: Iterable[Frame]) -> Rows:
     """Encode the frames or windows of a clip in batches of the encoder's one shape.
 
@@ -108,8 +164,7 @@ def _encode_batches(encoder: Encoder, frames: Iterable[Frame]) -> Iterator[Rows]
                 raise ClipError(
                     "encode", f"frame size changes inside the clip: {shape}, {frame.shape}"
                 )
-        padded = group + [group[-1]] * (encoder.batch_size - len(group))
-        yield encoder.encode(np.stack(padded))[: len(group)]
+        yield encode_batch(encoder, group)
 
 
 def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
