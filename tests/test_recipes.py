@@ -22,6 +22,17 @@ FPS = st.one_of(
 )
 
 
+WINDOWS = st.one_of(
+    FPS.map(lambda length: {"clip_len": length}),
+    st.builds(
+        lambda length, fps, frames: {"clip_len": length, "fps": fps, "frames": frames},
+        st.integers(1, 3600),
+        st.integers(1, 240),
+        st.integers(2, 1024),
+    ),
+)
+
+
 @st.composite
 def product(draw):
     sampling = draw(
@@ -32,6 +43,7 @@ def product(draw):
                 for rule in ("uniform", "violet", "favd")
             ),
             st.just({"every": True}),
+            WINDOWS.map(lambda windows: {"windows": windows}),
         )
     )
     size = draw(
@@ -77,6 +89,8 @@ def test_any_one_key_changes_the_slug(one, data):
     other = {"bicubic": "area"}.get(value, "bicubic") if key == "scaler" else None
     if key == "fps":
         other = str(Fraction(value) + 1)
+    elif key == "windows":
+        other = {**value, "clip_len": str(Fraction(value["clip_len"]) + 1)}
     elif isinstance(value, int) and value is not True:
         other = value + 1
     if other is not None:
@@ -89,6 +103,11 @@ def test_any_one_key_changes_the_slug(one, data):
         ({"fps": 2, "shorter_side": 320}, "fps2_short320"),
         ({"fps": "2/3", "shorter_side": 224}, "fps2d3_short224"),
         ({"fps": 29.97, "square": 64, "scaler": "area"}, "fps2997d100_square64_area"),
+        ({"windows": {"clip_len": 2}, "shorter_side": 224}, "clip2_short224"),
+        (
+            {"windows": {"clip_len": "3/2", "fps": 30, "frames": 32}, "shorter_side": 224},
+            "clip3d2_32of30fps_short224",
+        ),
         ({"uniform": 8, "first": 4, "at_least": 2}, "uniform8_first4_min2_native"),
     ],
 )
@@ -143,3 +162,10 @@ def test_merge_leaves_its_arguments_alone():
     merged = merge(base, {"frames": {"every": True}, "crop": None})
     assert merged == {"frames": {"every": True, "first": 3}, "crop": None}
     assert base == {"frames": {"fps": 2, "first": 3}, "crop": {"size": 8}}
+
+
+def test_merge_changes_windows_in_part():
+    base = {"frames": {"windows": {"clip_len": "3/2", "fps": 30, "frames": 32}}}
+    merged = merge(base, {"frames": {"windows": {"clip_len": 2}}})
+    assert merged == {"frames": {"windows": {"clip_len": 2, "fps": 30, "frames": 32}}}
+    assert merge(base, {"frames": {"fps": 2}}) == {"frames": {"fps": 2}}

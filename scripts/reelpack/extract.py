@@ -17,7 +17,7 @@ from .files import replace_file
 from .frames import ClipWriter, FrameShard, join_clips, split_shard
 from .journal import Retries
 from .ledger import LedgerRow, read_ledger
-from .recipes import Product
+from .recipes import Product, windows_of
 from .stage import Stage, Task
 from .video.decode import decode_frames
 from .video.geometry import Crop, Scale, crop_frame
@@ -33,6 +33,7 @@ def sampling_of(frames: Mapping[str, Any]) -> Sampling:
         every=frames.get("every", False),
         violet=frames.get("violet"),
         favd=frames.get("favd"),
+        windows=windows_of(frames) if "windows" in frames else None,
         first=frames.get("first"),
         at_least=frames.get("at_least"),
     )

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from .encoders.cards import encoder_card
 from .errors import UserError
 
 Kind = Literal["tokens", "features", "frames"]
-ENCODER_KINDS: dict[str, Kind] = {"dalle": "tokens", "vqvae": "tokens"}
 # Rules of `frames` that give every clip the same number of frames.
 FIXED_COUNTS = ("favd", "uniform", "violet")
 _ALL: frozenset[Kind] = frozenset({"tokens", "features", "frames"})
@@ -75,6 +75,7 @@ FORMAT_RULES: dict[str, FormatRules] = {
     ),
     "favd_frames": FormatRules(1, frozenset({"frames"}), False, jpeg=True, fixed=True),
     "violet_vq": FormatRules(1, frozenset({"tokens"}), False, frozenset({"dataset_name"})),
+    "hero_npz": FormatRules(1, frozenset({"features"}), False, frozenset({"dtype"})),
 }
 
 
@@ -86,7 +87,9 @@ def frame_count(frames: Mapping[str, Any]) -> int:
 
 def kind_of(encoder: Mapping[str, Any] | None) -> Kind:
     """Return what a recipe with this `encoder` packs."""
-    return "frames" if encoder is None else ENCODER_KINDS[encoder["name"]]
+    if encoder is None:
+        return "frames"
+    return "tokens" if encoder_card(encoder["name"]).width is None else "features"
 
 
 def check_format(recipe: Mapping[str, Any], *, crop_sets: int, where: str) -> None:

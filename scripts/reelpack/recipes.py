@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from .encoders.cards import encoder_card
 from .errors import UserError
 from .formats import check_format
 from .results import digest
+from .windows import Windows
 
-STRIDES = {"dalle": 8, "vqvae": 4}
-RULES = ("fps", "uniform", "every", "violet", "favd")
+RULES = ("fps", "uniform", "every", "violet", "favd", "windows")
 ALTERNATIVES = {
     "frames": (RULES, ("shorter_side", "square")),
     "encoder": (("weights", "model"),),
@@ -40,9 +41,11 @@ class Product:
         frames = self.frames
         parts = []
         if "fps" in frames:
-            fps = Fraction(str(frames["fps"]))
-            over = "" if fps.denominator == 1 else f"d{fps.denominator}"
-            parts.append(f"fps{fps.numerator}{over}")
+            parts.append(f"fps{_fraction_slug(frames['fps'])}")
+        elif "windows" in frames:
+            windows = windows_of(frames)
+            parts.append(f"clip{_fraction_slug(windows.clip_len)}")
+            parts += [f"{windows.frames}of{windows.fps}fps"] if windows.fps else []
         else:
             (rule,) = (name for name in RULES if name in frames)
             parts.append("every" if rule == "every" else f"{rule}{frames[rule]}")
@@ -87,6 +90,23 @@ def audio_slug(audio: Mapping[str, Any]) -> str:
     return f"folder.{digest(audio['folder'])}" if "folder" in audio else "track"
 
 
+def _fraction_slug(value: Any) -> str:
+    fraction = Fraction(str(value))
+    over = "" if fraction.denominator == 1 else f"d{fraction.denominator}"
+    return f"{fraction.numerator}{over}"
+
+
+def windows_of(frames: Mapping[str, Any]) -> Windows:
+    """Return the windows that a recipe's `frames` mapping asks for.
+
+    Raises:
+        UserError: windows that make no sense.
+    """
+    return Windows(
+        **{**frames["windows"], "clip_len": Fraction(str(frames["windows"]["clip_len"]))}
+    )
+
+
 def as_list(value: Any) -> list[Any]:
     """Return a list as it is and anything else as a list of one."""
     return value if isinstance(value, list) else [value]
@@ -119,7 +139,7 @@ def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
         if isinstance(value, Mapping) and isinstance(merged.get(key), dict):
             for group in ALTERNATIVES.get(key, ()):
                 if any(name in value for name in group):
-                    for name in group:
+                    for name in set(group) - set(value):
                         merged[key].pop(name, None)
             merged[key] = merge(merged[key], value)
         else:
@@ -128,11 +148,14 @@ def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def one_spelling(card: dict[str, Any]) -> dict[str, Any]:
-    """Write `frames.fps` in one way, since 2, 2.0 and "4/2" are the same sampling."""
-    frames = card["frames"]
-    if "fps" not in frames:
-        return card
-    return {**card, "frames": {**frames, "fps": str(Fraction(str(frames["fps"])))}}
+    """Write fractions in one way, since 2, 2.0 and "4/2" are the same sampling."""
+    frames = dict(card["frames"])
+    if "fps" in frames:
+        frames["fps"] = str(Fraction(str(frames["fps"])))
+    if "windows" in frames:
+        clip_len = str(Fraction(str(frames["windows"]["clip_len"])))
+        frames["windows"] = {**frames["windows"], "clip_len": clip_len}
+    return {**card, "frames": frames}
 
 
 def check_frames(card: Mapping[str, Any], *, where: str) -> None:
@@ -147,6 +170,8 @@ def check_frames(card: Mapping[str, Any], *, where: str) -> None:
         raise UserError(
             f"{where}: frames: exactly one of {', '.join(RULES)}; got {chosen or 'none'}"
         )
+    if "windows" in frames:
+        _check_windows(frames, where=where)
     if "shorter_side" in frames and "square" in frames:
         raise UserError(f"{where}: frames: at most one of shorter_side and square; got both")
     if frames.get("jpeg") == "ffmpeg" and "square" in frames:
@@ -175,6 +200,18 @@ def check_frames(card: Mapping[str, Any], *, where: str) -> None:
             )
 
 
+def _check_windows(frames: Mapping[str, Any], *, where: str) -> None:
+    try:
+        windows_of(frames)
+    except UserError as error:
+        raise UserError(f"{where}: frames.{error}") from None
+    for limit in ("first", "at_least"):
+        if limit in frames:
+            raise UserError(
+                f"{where}: frames.{limit}: not with windows, which have rules of their own"
+            )
+
+
 def check_recipe(recipe: Mapping[str, Any], *, where: str) -> None:
     """Check a filled-in recipe across its keys.
 
@@ -187,24 +224,53 @@ def check_recipe(recipe: Mapping[str, Any], *, where: str) -> None:
         raise UserError(f"{where}: two of the crop sets are the same")
     if recipe["encoder"] is not None:
         _check_encoder(recipe["encoder"], sets, where=where)
+        _check_window(recipe, where=where)
+    elif "group" in recipe:
+        raise UserError(f"{where}: group: only for recipes with an encoder, which share a decode")
     check_format(recipe, crop_sets=len(sets), where=where)
 
 
 def _check_encoder(encoder: Mapping[str, Any], sets: list[Product], *, where: str) -> None:
     name = encoder["name"]
-    needed, foreign = ("weights", "model") if name == "dalle" else ("model", "weights")
+    card = encoder_card(name)
+    needed, foreign = ("model", "weights") if name == "vqvae" else ("weights", "model")
     if needed not in encoder or foreign in encoder:
         raise UserError(f"{where}: encoder: {name} needs the key {needed} and takes no {foreign}")
+    if card.width is None and "precision" in encoder:
+        raise UserError(f"{where}: encoder.precision: only for encoders of features; got {name}")
+    if card.width is not None and encoder["weights"] != name:
+        raise UserError(
+            f"{where}: encoder.weights: {name} takes the weights {name}; got {encoder['weights']}"
+        )
     for product in sets:
+        if card.width is not None and card.side is None:
+            continue
+        if card.side is not None and product.side != card.side:
+            raise UserError(
+                f"{where}: encoder: {name} takes squares of {card.side}; got"
+                f" {product.side or 'frames of any size'}: give crop or frames.square"
+            )
         if product.side is None:
             raise UserError(
                 f"{where}: encoder: {name} needs square frames: give crop or frames.square"
             )
-        if product.side % STRIDES[name]:
+        if product.side % card.stride:
             raise UserError(
-                f"{where}: encoder: {name} needs sides that are multiples of {STRIDES[name]};"
+                f"{where}: encoder: {name} needs sides that are multiples of {card.stride};"
                 f" got {product.side}"
             )
+
+
+def _check_window(recipe: Mapping[str, Any], *, where: str) -> None:
+    name = recipe["encoder"]["name"]
+    wanted = encoder_card(name).window
+    if "windows" not in recipe["frames"]:
+        return
+    found = windows_of(recipe["frames"]).frames
+    if found != wanted:
+        raise UserError(
+            f"{where}: frames.windows.frames: encoder {name} takes {wanted} per row; got {found}"
+        )
 
 
 def product_of(result: Mapping[str, Any]) -> Product:

@@ -17,6 +17,7 @@ from reelpack.packs.favd import FavdTsv
 from reelpack.packs.favd_frames import FavdFrames
 from reelpack.packs.frame_folders import FrameFolders, PngFolders
 from reelpack.packs.hdf5_file import Hdf5File
+from reelpack.packs.hero_npz import HeroNpz
 from reelpack.packs.lvt_codes import LvtCodes
 from reelpack.packs.parquet_files import ParquetFiles
 from reelpack.packs.publish import publish
@@ -37,6 +38,7 @@ _ALL: tuple[PackFormat, ...] = (
     VioletVq(),
     FavdTsv(),
     FavdFrames(),
+    HeroNpz(),
 )
 FORMATS: dict[str, PackFormat] = {pack_format.name: pack_format for pack_format in _ALL}
 
