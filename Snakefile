@@ -21,6 +21,7 @@ wildcard_constraints:
     source=r"\d+",
     part=r"\d+",
     recipe=r"[a-z0-9]+([_-][a-z0-9]+)*",
+    group=r"[a-z0-9]+([_-][a-z0-9]+)*",
     model=r"[a-z0-9]+([_-][a-z0-9]+)*",
     weights=r"[A-Za-z0-9._-]+",
     sampling=r"[a-z0-9.-]+(_[a-z0-9.-]+)*",

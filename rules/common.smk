@@ -3,6 +3,7 @@
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 from snakemake.exceptions import WorkflowError
 
@@ -368,6 +369,55 @@ def get_encode_weights(wildcards):
     model = encoder["model"]
     dataset = SETTINGS.model(model)["dataset"]
     return f"resources/models/{dataset}/{model}/model.safetensors"
+
+
+def get_encode_group(wildcards):
+    """Return the file that says that the recipe's group has been encoded, if it shares a decode.
+
+    What was encoded before does not wait for its group: a recipe that joins a group, and has it run
+    again, is to leave the others as they are.
+    """
+    place = "results/{dataset}/{split}"
+    codes = f"{place}/encoded/{{recipe}}/{{shard}}.safetensors"
+    shared = SETTINGS.group(wildcards.dataset, wildcards.recipe)
+    if not shared or Path(codes.format(**dict(wildcards.items()))).exists():
+        return []
+    group = SETTINGS.recipe(wildcards.recipe)["group"]
+    return [f"{place}/groups/{group}/{{shard}}.done"]
+
+
+def get_group_members(wildcards):
+    """Return the recipes of a group, sorted."""
+    return SETTINGS.group_members(wildcards.dataset, wildcards.group)
+
+
+def get_of_group(get):
+    """Return an input function that gives for a group what `get` gives for each of its recipes."""
+
+    def of_group(wildcards):
+        place = dict(wildcards.items())
+        found = []
+        for recipe in get_group_members(wildcards):
+            paths = get(SimpleNamespace(**place, recipe=recipe))
+            found += [paths] if isinstance(paths, str) else paths
+        return found
+
+    return of_group
+
+
+def get_group_result(wildcards):
+    """Return encode_group's result string."""
+    return canonical(SETTINGS.group_result(wildcards.dataset, wildcards.group))
+
+
+def get_group_journals(wildcards):
+    """Return the journals of the recipes' own jobs."""
+    folder = f"results/{wildcards.dataset}/{wildcards.split}/journal/encode_shard"
+    return [f"{folder}/{r}/{wildcards.shard}" for r in get_group_members(wildcards)]
+
+
+get_group_weights = get_of_group(get_encode_weights)
+get_group_tables = get_of_group(get_learned_table)
 
 
 def get_encode_result(wildcards):

@@ -1,8 +1,41 @@
-"""From clips, or their staged pixels, to tokens.
+"""From clips, or their staged pixels, to tokens or features.
 
 Inputs: results/{dataset}/{split}/clips/{shard}.parquet, or staged shards, and a model's weights.
 Outputs: results/{dataset}/{split}/encoded/{recipe}/{shard}.safetensors and its ledger.
+Recipes of one group are first encoded together, into the journals of their own jobs:
+results/{dataset}/{split}/groups/{group}/{shard}.done only says that this is over.
 """
+
+
+rule encode_group:
+    """Decode the clips of one shard once for all recipes of a group; what fails is left to their own jobs."""
+    input:
+        shard="results/{dataset}/{split}/shards/{shard}.parquet",
+        learned=get_group_tables,
+        clips="results/{dataset}/{split}/clips/{shard}.parquet",
+        earlier="results/{dataset}/{split}/clips/{shard}.ledger.parquet",
+        weights=get_group_weights,
+    output:
+        done="results/{dataset}/{split}/groups/{group}/{shard}.done",
+    log:
+        "logs/encode_group/{dataset}/{split}/{group}/{shard}.log",
+    benchmark:
+        "benchmarks/encode_group/{dataset}/{split}/{group}/{shard}.tsv"
+    conda:
+        "../envs/encode.yaml"
+    threads: 2
+    resources:
+        gpu=1,
+    params:
+        script=get_script("encode_group"),
+        result=get_group_result,
+        retries=get_retries,
+        journals=get_group_journals,
+    shell:
+        "python {params.script:q} --clips {input.clips:q} --earlier {input.earlier:q}"
+        " --weights {input.weights:q} --params {params.result:q} --retries {params.retries:q}"
+        " --journals {params.journals:q} --output {output.done:q} --threads {threads}"
+        " --gpus {resources.gpu} > {log:q} 2>&1"
 
 
 rule encode_shard:
@@ -14,6 +47,7 @@ rule encode_shard:
         pixels=get_encode_pixels,
         earlier=get_encode_earlier,
         weights=get_encode_weights,
+        group=get_encode_group,
     output:
         codes="results/{dataset}/{split}/encoded/{recipe}/{shard}.safetensors",
         ledger="results/{dataset}/{split}/encoded/{recipe}/{shard}.ledger.parquet",

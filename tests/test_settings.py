@@ -8,12 +8,12 @@ import pytest
 from helpers import ROOT
 from reelpack.encoders.cards import CARDS
 from reelpack.errors import UserError
-from reelpack.formats import ENCODER_KINDS, FORMAT_RULES
+from reelpack.formats import FORMAT_RULES
 from reelpack.packs import FORMATS
-from reelpack.recipes import STRIDES, products
+from reelpack.recipes import products
 from reelpack.results import canonical
 from reelpack.schema import load_yaml
-from reelpack.settings import ENCODER_VERSIONS, RESERVED, Settings
+from reelpack.settings import RESERVED, Settings
 
 RECIPE = {
     "frames": {"fps": 2, "shorter_side": 64},
@@ -47,6 +47,17 @@ def recipes(**cards):
     return config({"demo": {"recipes": ["x"]}}, recipes=cards)
 
 
+def features(encoder="clip_vitb32", pack=None, group=None, **frames):
+    frames = {"windows": {"clip_len": "3/2"}, **frames}
+    recipe = {
+        "frames": {"shorter_side": 224, **frames},
+        "crop": {"size": 224},
+        "encoder": {"name": encoder, "weights": encoder},
+        "pack": pack or {"format": "hero_npz"},
+    }
+    return recipes(x=recipe | ({"group": group} if group else {}))
+
+
 def own_model(**change):
     return config(models={"vqvae_demo": {"extends": "vqvae_demo", **change}})
 
@@ -76,19 +87,84 @@ MISTAKES = {
     ),
     "encoder key": (
         own_recipe(encoder={"name": "vqvae", "modle": "x"}),
-        "recipe x: encoder: unknown key 'modle'; allowed: model, name, weights",
+        "recipe x: encoder: unknown key 'modle'; allowed: model, name, precision, weights",
     ),
     "pack key": (
         own_recipe(pack={"format": "lvt_codes", "x": 1}),
-        "recipe x: pack: unknown key 'x'; allowed: class_folders, dataset_name, files, first",
+        "recipe x: pack: unknown key 'x'; allowed: class_folders, dataset_name, dtype, files, first",
     ),
     "model key": (
         own_model(training={"step": 1}),
         "model vqvae_demo: training: unknown key 'step'; allowed: batch, checkpoint_every",
     ),
+    "windows key": (
+        features(windows={"clip_len": 2, "size": 3}),
+        "recipe x: frames.windows: unknown key 'size'; allowed: clip_len, fps, frames",
+    ),
+    "windows clip_len": (
+        features(windows={"clip_len": "2/0"}),
+        "recipe x: frames.windows.clip_len: '2/0' does not match",
+    ),
+    "windows of broken length": (
+        features(windows={"clip_len": "3/7", "fps": 30, "frames": 32}),
+        "recipe x: frames.windows: clip_len 3/7 is no whole number of pictures at 30 fps;",
+    ),
+    "windows without fps": (
+        features(windows={"clip_len": 2, "frames": 32}),
+        "recipe x: frames.windows: frames is 32; without fps it must be 1",
+    ),
+    "windows and first": (
+        features(windows={"clip_len": 2}, first=3),
+        "recipe x: frames.first: not with windows, which have rules of their own",
+    ),
+    "windows and fps": (
+        features(windows={"clip_len": 2}, fps=3),
+        "recipe x: frames: exactly one of fps, uniform, every, violet, favd, windows; got ['fps', 'windows']",
+    ),
+    "single pictures for motion": (
+        features(encoder="slowfast_r50"),
+        "recipe x: frames.windows.frames: encoder slowfast_r50 takes 32 per row; got 1",
+    ),
+    "windows for single pictures": (
+        features(windows={"clip_len": 2, "fps": 30, "frames": 32}),
+        "recipe x: frames.windows.frames: encoder clip_vitb32 takes 1 per row; got 32",
+    ),
+    "feature side": (
+        own_recipe(
+            frames={"fps": 1, "shorter_side": 288},
+            crop={"size": 224},
+            encoder={"name": "clip_rn50x4", "weights": "clip_rn50x4"},
+            pack={"format": "hero_npz"},
+        ),
+        "recipe x: encoder: clip_rn50x4 takes squares of 288; got 224: give crop or frames.square",
+    ),
+    "other weights for features": (
+        own_recipe(encoder={"name": "s3d", "weights": "resnet152"}),
+        "recipe x: encoder.weights: s3d takes the weights s3d; got resnet152",
+    ),
+    "precision of tokens": (
+        own_recipe(encoder={"name": "vqvae", "model": "vqvae_demo", "precision": "fp16"}),
+        "recipe x: encoder.precision: only for encoders of features; got vqvae",
+    ),
+    "features as tokens": (
+        features(pack={"format": "vimpac_lmdb"}),
+        "recipe x: pack.format: vimpac_lmdb takes tokens, and the recipe gives features",
+    ),
+    "tokens as features": (
+        own_recipe(pack={"format": "hero_npz"}),
+        "recipe x: pack.format: hero_npz takes features, and the recipe gives tokens",
+    ),
+    "feature dtype": (
+        features(pack={"format": "hero_npz", "dtype": "int8"}),
+        "recipe x: pack.dtype: 'int8' is not allowed; one of: float16, float32",
+    ),
+    "group name": (
+        features(group="a b"),
+        "recipe x: group: 'a b' does not match",
+    ),
     "missing recipe": (
         config({"demo": {"recipes": ["nope"]}}),
-        "config: datasets.demo.recipes: no recipe 'nope'; one of: bair_png_64, favd_32",
+        "config: datasets.demo.recipes: no recipe 'nope'; one of: bair_png_64, dinov2_vitb14",
     ),
     "missing model": (
         own_recipe(encoder={"name": "vqvae", "model": "nope"}),
@@ -177,7 +253,7 @@ MISTAKES = {
     ),
     "fps and uniform": (
         own_recipe(frames={"fps": 2, "uniform": 3, "shorter_side": 64}),
-        "recipe x: frames: exactly one of fps, uniform, every, violet, favd; got ['fps', 'uniform']",
+        "recipe x: frames: exactly one of fps, uniform, every, violet, favd, windows; got ",
     ),
     "no sampling": (own_recipe(frames={"shorter_side": 64}), "exactly one of fps, uniform, every"),
     "fps 0": (
@@ -319,13 +395,10 @@ def test_rules_names_are_reserved():
 
 
 def test_tables_agree_with_the_modules_they_stand_for():
-    assert {name: CARDS[name].result_version for name in ENCODER_VERSIONS} == ENCODER_VERSIONS
-    assert {name: CARDS[name].stride for name in STRIDES} == STRIDES
     versions = {name: rules.version for name, rules in FORMAT_RULES.items()}
     assert {name: pack.version for name, pack in FORMATS.items()} == versions
-    assert set(ENCODER_KINDS) == set(ENCODER_VERSIONS)
     schema = load_yaml(ROOT / "rules" / "schemas" / "recipe.schema.yaml")["properties"]
-    assert set(schema["encoder"]["properties"]["name"]["enum"]) == set(ENCODER_VERSIONS)
+    assert set(schema["encoder"]["properties"]["name"]["enum"]) == set(CARDS)
     assert set(schema["pack"]["properties"]["format"]["enum"]) == set(FORMATS)
     keys = frozenset().union(*(rules.keys for rules in FORMAT_RULES.values()))
     assert set(schema["pack"]["properties"]) == keys | {"format"}
@@ -489,3 +562,39 @@ def test_the_models_training_changes_what_is_encoded_with_it():
     renamed = Settings(own_model(description="x"), ROOT).encode_result("lvt_codes_demo")
     assert plain != longer
     assert plain == renamed
+
+
+FEATURE_RECIPES = {
+    "hero_resnet152": "clip3d2_short224/whole",
+    "hero_slowfast": "clip3d2_32of30fps_short224/center224",
+    "hero_s3d": "clip3d2_32of30fps_short224/center224",
+    "hero_clip_vitb32": "clip3d2_short224/center224",
+    "hero_clip_rn50x4": "clip3d2_short288/center288",
+    "hero_resnext101": "fps24_short112/center112",
+    "dinov2_vitb14": "clip3d2_short224/center224",
+    "siglip2_b16": "clip3d2_short224/center224",
+}
+
+
+@pytest.mark.parametrize("name", sorted(FEATURE_RECIPES))
+def test_shipped_feature_recipes(name):
+    settings = Settings(mine(recipes=[name]), ROOT)
+    recipe = settings.recipe(name)
+    assert [product.name for product in products(recipe)] == [FEATURE_RECIPES[name]]
+    assert recipe["group"] == "features"
+    encoded = settings.encode_result(name)
+    assert encoded["encoder"]["version"] == CARDS[recipe["encoder"]["name"]].result_version
+
+
+def test_the_group_and_the_dtype_change_no_features():
+    plain = Settings(features(), ROOT)
+    for change in ({"group": "g"}, {"pack": {"format": "hero_npz", "dtype": "float32"}}):
+        assert Settings(features(**change), ROOT).encode_result("x") == plain.encode_result("x")
+    grouped = Settings(features(group="g"), ROOT)
+    assert grouped.pack_result("demo", "all", "x") == plain.pack_result("demo", "all", "x")
+
+
+@pytest.mark.parametrize("clip_len", [1.5, "3/2", "6/4"], ids=str)
+def test_clip_len_is_one_fraction_however_it_is_written(clip_len):
+    frames = Settings(features(windows={"clip_len": clip_len}), ROOT).recipe("x")["frames"]
+    assert frames["windows"] == {"clip_len": "3/2"}

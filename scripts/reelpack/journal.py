@@ -77,6 +77,21 @@ def _lock(handle: int, folder: Path) -> None:
         print(f"{folder}: cannot be locked here ({error.strerror}), going on without", flush=True)
 
 
+def settled_keys(folder: Path, retries: Retries) -> frozenset[str]:
+    """Return the keys that a sealed journal has done or failed for good, without opening it up."""
+    if not (folder / LEDGER).exists():
+        return frozenset()
+    rows = _sealed_rows(folder)
+    return frozenset(row.key for row in rows if row.ok or row.retry == retries.mark(row.failure))
+
+
+def _sealed_rows(folder: Path) -> list[LedgerRow]:
+    seal, ledger = folder / SEAL, folder / LEDGER
+    if not seal.exists() or seal.read_bytes() != sha256_file(ledger).encode():
+        return []
+    return read_ledger(ledger)
+
+
 class Journal:
     """Finished and failed clips of one job.
 
@@ -104,7 +119,7 @@ class Journal:
             self._unseal(split)
 
     def _unseal(self, split: Split) -> None:
-        rows = self._sealed_rows()
+        rows = _sealed_rows(self.folder)
         for row in rows:
             if not row.ok and row.key in self.keys:
                 write_bytes(self._failed(row.key), json.dumps(asdict(row)).encode())
@@ -117,12 +132,6 @@ class Journal:
             if sha256_file(self._file(key)) != wanted[key]:
                 self._file(key).unlink()
         (self.folder / LEDGER).unlink()
-
-    def _sealed_rows(self) -> list[LedgerRow]:
-        seal, ledger = self.folder / SEAL, self.folder / LEDGER
-        if not seal.exists() or seal.read_bytes() != sha256_file(ledger).encode():
-            return []
-        return read_ledger(ledger)
 
     def _file(self, key: str) -> Path:
         return self.folder / f"{key}.clip"

@@ -21,7 +21,10 @@ SHARED = "shared"
 _STAGES = list(STAGES.values())
 _FIRST = ("make_demo", "fetch_weights", "convert_weights", "make_manifest")
 # Rules that are not named here come before all others: they fetch what these need.
-_RUNNING_ORDER = (*_FIRST, *_STAGES[:-1], "train_vqvae", _STAGES[-1], "write_pack")
+_RUNNING_ORDER = (
+    *(*_FIRST, *_STAGES[:-1]),
+    *("train_vqvae", "encode_group", _STAGES[-1], "write_pack"),
+)
 # Folders that sort outputs by their kind, and do not tell jobs of a rule apart.
 _FOLDERS = frozenset({"packs", "models", "weights", "videos", "annotations"})
 _UNITS = ("B", "kB", "MB", "GB", "TB")

@@ -22,6 +22,7 @@ STAGE_VERSIONS: dict[str, int] = {
     "crop_frames": 1,
     "extract_audio": 1,
     "train_vqvae": 1,
+    "encode_group": 1,
     "encode_shard": 1,
     "write_pack": 1,
 }

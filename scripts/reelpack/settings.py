@@ -15,6 +15,7 @@ from typing import Any
 
 from . import recipes as recipe_rules
 from .datasets import Dataset, card_dataset, own_dataset
+from .encoders.cards import CARDS
 from .errors import UserError
 from .formats import FORMAT_RULES
 from .recipes import Product, products
@@ -29,7 +30,8 @@ RESERVED = frozenset(
         *STAGE_VERSIONS,
     }
 )
-ENCODER_VERSIONS = {"dalle": 1, "vqvae": 1}
+# What says how a recipe is made, not what comes out.
+NOT_IN_RESULTS = frozenset({"description", "mode", "group"})
 
 
 class Settings:
@@ -154,7 +156,7 @@ class Settings:
             model = recipe_rules.one_spelling(check("model", card, where=where))
             recipe_rules.check_frames(model, where=where)
             side = products(model)[0].side
-            if len(products(model)) != 1 or side is None or side % recipe_rules.STRIDES["vqvae"]:
+            if len(products(model)) != 1 or side is None or side % CARDS["vqvae"].stride:
                 raise UserError(f"{where}: frames: needs one crop set of squares, a multiple of 4")
             sizes = model["architecture"]
             if sizes["filters"] % 2 or sizes["filters"] % sizes["codebooks"]:
@@ -227,16 +229,42 @@ class Settings:
         return result(
             "encode_shard",
             {
-                "encoder": {**encoder, "version": ENCODER_VERSIONS[encoder["name"]]},
+                "encoder": {**encoder, "version": CARDS[encoder["name"]].result_version},
                 "weights": source,
                 "pixels": [self.crop_result(product) for product in products(recipe)],
             },
         )
 
+    def group(self, dataset: str, name: str) -> list[str]:
+        """Return the recipes of a dataset that share a decode with recipe `name`, sorted.
+
+        They name the same group and are streamed; a recipe alone in its group shares nothing.
+        """
+        group = self.recipe(name).get("group")
+        if group is None:
+            return []
+        members = sorted(
+            other
+            for other in set(self.datasets[dataset].recipes)
+            if self.recipe(other).get("group") == group and self.recipe(other)["mode"] == "streamed"
+        )
+        return members if name in members and len(members) > 1 else []
+
+    def group_members(self, dataset: str, group: str) -> list[str]:
+        """Return the recipes of a dataset's group, sorted; none where nothing is shared."""
+        names = self.datasets[dataset].recipes
+        shared = [self.group(dataset, n) for n in names if self.recipe(n).get("group") == group]
+        return max(shared, key=len, default=[])
+
+    def group_result(self, dataset: str, group: str) -> dict[str, Any]:
+        """Result of encode_group: those of its recipes' encode_shard."""
+        members = self.group_members(dataset, group)
+        return result("encode_group", {"members": {m: self.encode_result(m) for m in members}})
+
     def pack_result(self, dataset: str, split: str, name: str) -> dict[str, Any]:
         """Result of write_pack."""
         recipe = self.recipe(name)
-        card = {key: value for key, value in recipe.items() if key not in ("description", "mode")}
+        card = {key: value for key, value in recipe.items() if key not in NOT_IN_RESULTS}
         made_from: dict[str, Any] = (
             {"pixels": [self._pixels_result(product) for product in products(recipe)]}
             if recipe["encoder"] is None

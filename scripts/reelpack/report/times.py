@@ -19,6 +19,7 @@ SHARD_RULES = frozenset(
         "extract_frames",
         "crop_frames",
         "extract_audio",
+        "encode_group",
         "encode_shard",
     }
 )

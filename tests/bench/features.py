@@ -1,0 +1,171 @@
+"""What one decode for all feature recipes saves, and how much memory a long video takes.
+
+Decodes, scales and crops the same clips for HERO's six recipes one after another, and for all of
+them at once; models are left out, since they cost the same either way. Counts what the decoder was
+fed and what was scaled and converted. With --long-seconds it also passes one generated video of
+that length through all six recipes' rows and says how memory grew.
+
+    python tests/bench/features.py [--clips DIR] [--repeats 3] [--long-seconds 3600]
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
+
+from clips import write_clip  # noqa: E402
+from encoders.averages import Averages  # noqa: E402
+from reelpack.clip_pixels import EncodeSettings, pixels, shared_pixels  # noqa: E402
+from reelpack.clips import Clip  # noqa: E402
+from reelpack.encoders.cards import CARDS  # noqa: E402
+from reelpack.errors import ClipError  # noqa: E402
+from reelpack.recipes import products  # noqa: E402
+from reelpack.rows import ClipRows  # noqa: E402
+from reelpack.settings import Settings  # noqa: E402
+from reelpack.video import decode  # noqa: E402
+
+RECIPES = (
+    "hero_resnet152", "hero_resnext101", "hero_slowfast", "hero_s3d", "hero_clip_vitb32",
+    "hero_clip_rn50x4",
+)  # fmt: skip
+
+
+def settings_of(recipe: dict[str, Any]) -> EncodeSettings:
+    """What decoding needs of a recipe."""
+    return EncodeSettings(recipe["encoder"], Path(), tuple(products(recipe)), (), "cpu")
+
+
+class Counting:
+    """Counts packets fed, pictures that came out and pictures converted, while it is entered."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def __enter__(self) -> Counting:
+        self._plan, self._call = decode.plan, decode.Converter.__call__
+        counts, plan, call = self.counts, self._plan, self._call
+
+        def counting_plan(*arguments: Any, **options: Any) -> Any:
+            made = plan(*arguments, **options)
+            counts["packets fed"] += made.packets_fed
+            return made
+
+        def counting_call(converter: Any, frame: Any) -> Any:
+            counts["pictures scaled"] += 1
+            return call(converter, frame)
+
+        decode.plan, decode.Converter.__call__ = counting_plan, counting_call
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        decode.plan, decode.Converter.__call__ = self._plan, self._call
+
+
+def one_after_another(clips: Sequence[Clip], members: Sequence[EncodeSettings]) -> int:
+    """Decode every clip for every recipe; return the pictures given."""
+    return sum(sum(1 for _ in pixels(clip, member)) for member in members for clip in clips)
+
+
+def at_once(clips: Sequence[Clip], members: Sequence[EncodeSettings]) -> int:
+    """Decode every clip once for all recipes; return the pictures given."""
+    return sum(sum(1 for _ in shared_pixels(clip, members)) for clip in clips)
+
+
+def measure(
+    way: Callable[[Sequence[Clip], Sequence[EncodeSettings]], int],
+    clips: Sequence[Clip],
+    members: Sequence[EncodeSettings],
+    repeats: int,
+) -> tuple[float, float, int, Counter[str]]:
+    """Return wall and CPU seconds (medians), pictures given, and counts of one run."""
+    walls, cpus = [], []
+    for _ in range(repeats):
+        with Counting() as counting:
+            wall, cpu = time.perf_counter(), time.process_time()
+            given = way(clips, members)
+            walls.append(time.perf_counter() - wall)
+            cpus.append(time.process_time() - cpu)
+    return statistics.median(walls), statistics.median(cpus), given, counting.counts
+
+
+def usable(paths: Sequence[Path], members: Sequence[EncodeSettings]) -> Iterator[Clip]:
+    """The clips that can be decoded for all recipes."""
+    for path in paths:
+        clip = Clip(path.name, str(path), "", None, None)
+        try:
+            one_after_another([clip], members)
+        except ClipError as error:
+            print(f"left out: {path.name}: {error}")
+        else:
+            yield clip
+
+
+def generated(folder: Path) -> list[Path]:
+    """Clips for machines that have no real ones."""
+    return [
+        write_clip(folder / f"{rate}.mp4", frames=10 * rate, rate=rate, width=320, height=240)
+        for rate in (15, 25, 30)
+    ]
+
+
+def long_video(seconds: float, members: Sequence[EncodeSettings], folder: Path) -> None:
+    """Pass a long video through the rows of all recipes and print the memory that it took."""
+    path = write_clip(
+        folder / "long.mp4", frames=int(seconds * 30), rate=30, width=64, height=48, gop=60
+    )
+    clip = Clip("long", str(path), "", None, None)
+    encoders = [Averages(window=CARDS[m.encoder["name"]].window) for m in members]
+    rows = [ClipRows(encoder, 1) for encoder in encoders]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for number, crops in shared_pixels(clip, members):
+        rows[number].add([np.maximum(crop, 1) for crop in crops])
+    sizes = [len(one.clip_bytes()) for one in rows]
+    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(
+        f"{seconds:g} s of video, {path.stat().st_size >> 20} MiB:"
+        f" peak memory {before >> 10} MiB before, {after >> 10} MiB after;"
+        f" clip files {sum(sizes)} bytes"
+    )
+
+
+def main() -> None:
+    """Run the comparison."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--clips", type=Path, help="folder of clips (default: generated ones)")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--long-seconds", type=float, default=0)
+    args = parser.parse_args()
+    config = {"datasets": {"mine": {"videos": ".", "shards": 1, "recipes": list(RECIPES)}}}
+    settings = Settings(config, ROOT)
+    members = [settings_of(settings.recipe(name)) for name in RECIPES]
+    with tempfile.TemporaryDirectory() as folder:
+        paths = generated(Path(folder)) if args.clips is None else sorted(args.clips.iterdir())
+        clips = list(usable(paths, members))
+        print(f"{len(clips)} clips, {len(members)} recipes")
+        found = {}
+        for way in (one_after_another, at_once):
+            wall, cpu, given, counts = found[way] = measure(way, clips, members, args.repeats)
+            about = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
+            name = way.__name__.replace("_", " ")
+            print(f"{name}: {wall:.2f} s ({cpu:.2f} s of CPU), {given} given, {about}")
+        ratio = found[one_after_another][1] / found[at_once][1]
+        print(f"one decode for all takes {1 / ratio:.2f} of the CPU time: {ratio:.2f} times faster")
+        if args.long_seconds:
+            long_video(args.long_seconds, members, Path(folder))
+
+
+if __name__ == "__main__":
+    main()
