@@ -32,6 +32,13 @@ def test_round_trip(tmp_path):
             np.testing.assert_array_equal(one, other)
 
 
+def test_arrays_of_any_layout_are_kept(tmp_path):
+    tokens = [np.arange(12, dtype=np.float32).reshape(3, 4).T, np.arange(12)[::3]]
+    found = CodesShard(join(tmp_path, [tokens])).clip(0)
+    for one, other in zip(found, tokens, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_equal_tokens_give_equal_bytes(tmp_path):
     paths = [join(tmp_path, CLIPS, f"{n}", b="2", a="1", c="ü") for n in range(3)]
     assert len({path.read_bytes() for path in paths}) == 1

@@ -66,3 +66,16 @@ def test_where_links_are_not_possible_a_copy_is_made(tmp_path, monkeypatch):
 def test_sha256(tmp_path: Path):
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256_file(tmp_path / "a").startswith("ba7816bf8f01cfea")
+
+
+def test_files_are_for_all_whom_the_umask_lets(tmp_path):
+    private = tmp_path / "private"
+    private.touch(mode=0o600)
+    with replace_file(tmp_path / "file") as temporary:
+        temporary.write_bytes(private.read_bytes())
+        temporary.chmod(0o600)
+    new = tmp_path / "new"
+    new.touch()
+    assert (tmp_path / "file").stat().st_mode == new.stat().st_mode
+    link_or_copy(private, tmp_path / "linked")
+    assert private.stat().st_mode & 0o777 == 0o600

@@ -28,7 +28,9 @@ ROWS = "rows"
 
 def clip_bytes(tokens: Sequence[Tokens]) -> bytes:
     """Return a clip file: one tensor [T, ...] per crop set."""
-    return save({f"{number:02d}": array for number, array in enumerate(tokens)})
+    # safetensors writes the wrong bytes of arrays that are not contiguous.
+    arrays = {f"{number:02d}": np.ascontiguousarray(part) for number, part in enumerate(tokens)}
+    return save(arrays)
 
 
 def join_codes(target: Path, clips: Sequence[tuple[str, Path]], *, made_with: Any) -> None:

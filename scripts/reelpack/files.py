@@ -73,6 +73,15 @@ def reading(path: Path) -> Iterator[None]:
         raise DamagedError(str(path), f"{type(error).__name__}: {error}") from error
 
 
+def _usual_mode() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return 0o666 & ~mask
+
+
+_MODE = _usual_mode()
+
+
 def _short(name: str) -> str:
     """Leave room for what a temporary name adds, in a file name of 255 bytes at most."""
     encoded = os.fsencode(name)
@@ -93,6 +102,9 @@ def replace_file(target: Path) -> Iterator[Path]:
     try:
         with noticing_full_disk(target.parent):
             yield temporary
+            if temporary.stat().st_nlink == 1:
+                # Some libraries write files that nobody else on a shared disk may read.
+                temporary.chmod(_MODE)
             sync(temporary)
             temporary.replace(target)
     finally:
