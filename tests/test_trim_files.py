@@ -126,7 +126,8 @@ def test_a_shard(job, videos, capsys):
     cut, whole = table["air drumming/-x_1_2"], table["whole"]
     path = job.cuts / "air drumming/-x_1_2.mp4"
     assert (cut.path, cut.sha256) == (str(path), sha256_file(path))
-    assert (cut.start_seconds, cut.end_seconds) == (pytest.approx(-0.02), None)
+    # The window as asked for, from 0.5 s on, in the time of the file, whose first picture is at 0.52 s.
+    assert (cut.start_seconds, cut.end_seconds) == pytest.approx((-0.02, 0.98))
     assert cut.duration_seconds == pytest.approx(1.0)
     assert len(index_video(path).pts) == 25
     assert (whole.path, whole.duration_seconds) == (str(videos / "long.mp4"), None)

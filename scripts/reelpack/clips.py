@@ -36,7 +36,8 @@ class Clip:
         sha256: its checksum, which stands for its content in journal keys.
         start_seconds: first second of the window, None for the start of the file. Of a file that was
             cut it is 0 or less: the window began so long before the file's first picture.
-        end_seconds: where the window ends, None for the end of the file.
+        end_seconds: where the window ends, None for the end of the file. Of a file that was cut it is
+            the asked end, in the file's own time: the window stays as long as it was asked for.
         record: its number, from 1, in a file that holds many clips.
         duration_seconds: measured length of a file that was cut, None for others.
     """

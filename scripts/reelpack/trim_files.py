@@ -111,13 +111,12 @@ def _file(clip: Clip, video: Video, settings: CutSettings, *, key: str) -> Clip:
         if error.errno not in _BAD_NAMES:
             raise
         raise refused(f"clip id {clip.clip_id!r:.120}: {target}: {error.strerror}") from error
-    sha256 = sha256_file(target)
     return Clip(
         clip.clip_id,
         str(target),
-        sha256,
+        sha256_file(target),
         cut.start_seconds,
-        None,
+        cut.end_seconds,
         duration_seconds=cut.duration_seconds,
     )
 

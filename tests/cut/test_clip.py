@@ -38,6 +38,7 @@ WINDOWS: list[Window] = [
 ]
 EVERY = Sampling(every=True)
 SAMPLINGS = [EVERY, *(Sampling(fps=Fraction(fps)) for fps in (2, 10, 31)), Sampling(uniform=5)]
+SAMPLINGS += [Sampling(violet=4), Sampling(favd=32)]
 
 
 @pytest.fixture(scope="module")
@@ -73,11 +74,14 @@ def difference(found: list[Picture] | None, wanted: list[Picture] | None) -> flo
 def compare(path: Path, target: Path, how: str, window: Window) -> tuple[CutFile, float]:
     """Cut, and return the largest difference from the window's pictures under every sampling."""
     cut = cut_clip(path, target, how=how, start_seconds=window[0], end_seconds=window[1])  # type: ignore[arg-type]
+    # The end may be told or not; FAVD's rule alone looks at it, and needs both.
     differences = [
         difference(
-            frames(target, sampling, cut.start_seconds, None), frames(path, sampling, *window)
+            frames(target, sampling, cut.start_seconds, told), frames(path, sampling, *window)
         )
         for sampling in SAMPLINGS
+        for told in ((cut.end_seconds,) if sampling.favd else (cut.end_seconds, None))
+        if not sampling.favd or None not in window
     ]
     return cut, max(differences)
 

@@ -9,6 +9,7 @@ import pytest
 from clips import write_clip
 from reelpack.cut.mp4 import open_mp4, read_comment, set_shown_ticks, timescale, write_packets
 from reelpack.errors import ClipError
+from reelpack.video.boxes import movie_seconds
 from reelpack.video.index import index_video
 
 
@@ -54,6 +55,11 @@ def test_the_edit_shows_the_span_alone(tmp_path: Path, first: int, shown: int, s
     index = index_video(tmp_path / "b.mp4")
     assert index.pts.tolist() == [512 * number for number in range(shown)]
     assert index.has_audio == sound
+    with av.open(str(tmp_path / "b.mp4")) as file:
+        assert file.streams.video[0].duration == shown * 512
+    # The movie lasts as long as its longest track.
+    seconds = movie_seconds(tmp_path / "b.mp4")
+    assert seconds == pytest.approx(shown / 25) if not sound else seconds >= shown / 25
 
 
 def test_a_file_without_a_video_track_has_no_edit(tmp_path: Path) -> None:

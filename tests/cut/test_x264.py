@@ -93,3 +93,8 @@ def test_pictures_refer_to_later_ones_at_a_steady_rate_only(tmp_path: Path) -> N
     found = index_video(cut(uneven))
     assert (found.packet_pts[1:] > found.packet_pts[:-1]).all()
     assert found.durations[-1] == 513
+
+
+def test_bits_never_differ(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", frames=30, first_stamp=-7)
+    assert len({cut(path).read_bytes() for _ in range(40)}) == 1

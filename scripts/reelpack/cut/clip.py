@@ -7,6 +7,7 @@ time 0.
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -45,7 +46,7 @@ def cut_clip(
     asked = work(
         path, target, start_seconds=start_seconds, end_seconds=end_seconds, comment=comment
     )
-    return measured(target, asked)
+    return _with_end(measured(target, asked), start_seconds, end_seconds)
 
 
 def measure_clip(
@@ -62,4 +63,13 @@ def measure_clip(
         if index.plannable
         else Asked.of_pictures(path, start_seconds, end_seconds)
     )
-    return measured(target, asked)
+    return _with_end(measured(target, asked), start_seconds, end_seconds)
+
+
+def _with_end(cut: CutFile, start: float | None, end: float | None) -> CutFile:
+    """Keep the window as long as it was: FAVDBench's rule divides by that."""
+    if end is None:
+        return cut
+    # Without a start the window's time is that of the first picture, and so is the file's.
+    moved = 0.0 if start is None else start - cut.start_seconds
+    return dataclasses.replace(cut, end_seconds=end - moved)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 import struct
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
@@ -76,35 +77,79 @@ def _decode_seconds(packet: Packet) -> Fraction:
 
 
 def set_shown_ticks(path: Path, ticks: int) -> None:
-    """End the video track's last edit `ticks` after its start, in the movie's timescale.
+    """End the video track's last edit `ticks` after its start, and have the headers say so.
 
     Args:
         path: a file by `open_mp4`, closed.
-        ticks: length of the span that is shown.
+        ticks: length of the span that is shown, in the movie's timescale.
+
+    Raises:
+        ValueError: the file has no video track with an edit.
     """
     with path.open("r+b") as file:
-        place = _video_edit_list(file)
-        file.seek(place)
+        boxes = list(_boxes(file, 0, file.seek(0, 2), ()))
+        tracks = _tracks(file, boxes)
+        video = next((track for track in tracks if track.is_video and track.edits), None)
+        if video is None:
+            raise ValueError("no edit list of a video track")
+        file.seek(video.edits)
         version, _, count = struct.unpack(">B3sI", file.read(8))
         # Each entry: duration, media time, rate; the first two of 8 bytes in version 1.
-        entry = 20 if version else 12
-        file.seek(place + 8 + (count - 1) * entry)
-        file.write(struct.pack(">Q" if version else ">I", ticks))
+        last = video.edits + 8 + (count - 1) * (20 if version else 12)
+        _Number(last, is_long=version == 1).write(file, ticks)
+        lengths = [_length(file, track.header, track_number=4) for track in tracks]
+        lengths[tracks.index(video)].write(file, ticks)
+        movie = next(start for names, start, _ in boxes if names == (b"moov", b"mvhd"))
+        longest = max(length.read(file) for length in lengths)
+        _length(file, movie, track_number=0).write(file, longest)
 
 
-def _video_edit_list(file: BinaryIO) -> int:
-    """Place of the content of the video track's `elst` box."""
-    found: int | None = None
-    for path, start, size in _boxes(file, 0, file.seek(0, 2), ()):
-        if path == (b"moov", b"trak"):
-            found = None
-        elif path == (b"moov", b"trak", b"edts", b"elst"):
-            found = start
-        elif path == (b"moov", b"trak", b"mdia", b"hdlr") and found is not None:
-            file.seek(start)
-            if file.read(min(size, 12))[8:12] == b"vide":
-                return found
-    raise ValueError("no edit list of a video track")
+@dataclass(frozen=True)
+class _Number:
+    """Place of an unsigned number of 4 or 8 bytes."""
+
+    place: int
+    is_long: bool
+
+    def read(self, file: BinaryIO) -> int:
+        file.seek(self.place)
+        return int.from_bytes(file.read(8 if self.is_long else 4), "big")
+
+    def write(self, file: BinaryIO, value: int) -> None:
+        file.seek(self.place)
+        file.write(value.to_bytes(8 if self.is_long else 4, "big"))
+
+
+def _length(file: BinaryIO, header: int, *, track_number: int) -> _Number:
+    """The duration in the content of a `tkhd` box, or `mvhd`, which lacks `track_number` bytes."""
+    file.seek(header)
+    is_long = file.read(1) == b"\x01"
+    return _Number(header + (24 if is_long else 16) + track_number, is_long)
+
+
+@dataclass
+class _Track:
+    """Places of a track's `tkhd` and `elst` contents, 0 where it has none."""
+
+    header: int = 0
+    edits: int = 0
+    is_video: bool = False
+
+
+def _tracks(file: BinaryIO, boxes: Iterable[tuple[tuple[bytes, ...], int, int]]) -> list[_Track]:
+    tracks: list[_Track] = []
+    for names, start, _ in boxes:
+        match names:
+            case (b"moov", b"trak"):
+                tracks.append(_Track())
+            case (b"moov", b"trak", b"tkhd"):
+                tracks[-1].header = start
+            case (b"moov", b"trak", b"edts", b"elst"):
+                tracks[-1].edits = start
+            case (b"moov", b"trak", b"mdia", b"hdlr"):
+                file.seek(start + 8)
+                tracks[-1].is_video = file.read(4) == b"vide"
+    return tracks
 
 
 def _boxes(

@@ -51,11 +51,13 @@ class CutFile:
             first picture.
         pictures: shown pictures.
         duration_seconds: from the first picture to the end of the last.
+        end_seconds: the end that was asked for, in the file's time, None for an open one.
     """
 
     start_seconds: float
     pictures: int
     duration_seconds: float
+    end_seconds: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
