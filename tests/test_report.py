@@ -385,6 +385,18 @@ def test_clips_that_a_pack_refused_count(tmp_path):
     assert [(p.recipe, p.entries, p.failed) for p in counts.packs] == [("codes", 3, 1)]
 
 
+def test_a_pack_of_frames_counts_though_nothing_was_encoded(tmp_path):
+    make_beta(tmp_path)
+    pack = tmp_path / "results" / "beta" / "train" / "packs" / "frames"
+    pack.mkdir(parents=True)
+    notes = {"counts": {"entries": 3, "failed": 2}, "result": {"pixels": []}}
+    (pack / "provenance.json").write_text(json.dumps(notes))
+    (pack / "failures.csv").write_text("clip_id,stage,class,message\nlater,write_pack,pack,no\n")
+    counts = count_split(pack.parents[1], published=None, shards=None, recipes=())
+    found = next(each for each in counts.packs if each.recipe == "frames")
+    assert (found.encoded, found.failed, found.left, found.entries) == (3, 2, 0, 3)
+
+
 def test_benchmarks_without_a_time_are_left_out(tmp_path):
     benchmark(tmp_path / "encode_shard/a/all/r/00000.tsv", "-", "-")
     benchmark(tmp_path / "encode_shard/a/all/r/00001.tsv", "4.0", "NA")

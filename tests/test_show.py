@@ -11,7 +11,7 @@ from clips import write_clip
 from reelpack.pack import write_pack
 from reelpack.packs.verify import verify_pack
 from reelpack.recipes import products
-from reelpack.show import find_packs, sheet
+from reelpack.show import find_packs, samples, sheet
 
 pytestmark = pytest.mark.usefixtures("warm_workers")
 
@@ -78,6 +78,26 @@ def test_without_the_model_tokens_are_drawn_in_false_colours(results, tmp_path):
     plain, known = sheet(view, tmp_path), sheet(view, results / "models")
     assert plain.size == known.size
     assert plain.tobytes() != known.tobytes()
+
+
+def test_a_pack_of_frames_shows_its_pictures(tmp_path):
+    (tmp_path / "videos").mkdir()
+    write_clip(tmp_path / "videos" / "a.mp4")
+    split = tmp_path / "mine" / "all"
+    chain = Chain(split, tmp_path / "videos").clips()
+    card = {**CARD, "encoder": None, "pack": {"format": "parquet"}}
+    params = {"dataset": "mine", "split": "all", "recipe": "x", "card": card, "shards": 1}
+    write_pack(
+        chain.manifest,
+        [split / chain.stage("00000", products(card)[0])],
+        params={**params, "max_failed": 0.0},
+        folder=split / "packs" / "x",
+    )
+    (view,) = find_packs(tmp_path)
+    (sample,) = samples(view, tmp_path / "models")
+    assert len(sample.frames) == 6
+    np.testing.assert_array_equal(sample.decoded, sample.frames)
+    assert sheet(view, tmp_path / "models").height > 2 * 64
 
 
 def test_packs_come_in_sorted_order(tmp_path: Path):
