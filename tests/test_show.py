@@ -85,19 +85,24 @@ def test_a_pack_of_frames_shows_its_pictures(tmp_path):
     write_clip(tmp_path / "videos" / "a.mp4")
     split = tmp_path / "mine" / "all"
     chain = Chain(split, tmp_path / "videos").clips()
-    card = {**CARD, "encoder": None, "pack": {"format": "parquet"}}
-    params = {"dataset": "mine", "split": "all", "recipe": "x", "card": card, "shards": 1}
-    write_pack(
-        chain.manifest,
-        [split / chain.stage("00000", products(card)[0])],
-        params={**params, "max_failed": 0.0},
-        folder=split / "packs" / "x",
-    )
-    (view,) = find_packs(tmp_path)
-    (sample,) = samples(view, tmp_path / "models")
-    assert len(sample.frames) == 6
-    np.testing.assert_array_equal(sample.decoded, sample.frames)
-    assert sheet(view, tmp_path / "models").height > 2 * 64
+    card = {**CARD, "encoder": None}
+    pixels = split / chain.stage("00000", products(card)[0])
+    params = {"dataset": "mine", "split": "all", "recipe": "x", "shards": 1, "max_failed": 0.0}
+    formats = ["frame_folders", "hdf5", "parquet", "png_folders", "webdataset"]
+    for name in formats:
+        write_pack(
+            chain.manifest,
+            [pixels],
+            params={**params, "card": {**card, "pack": {"format": name}}},
+            folder=split / "packs" / name,
+        )
+    views = list(find_packs(tmp_path))
+    assert [view.folder.name for view in views] == formats
+    for view in views:
+        (sample,) = samples(view, tmp_path / "models")
+        assert len(sample.frames) == 6
+        np.testing.assert_array_equal(sample.decoded, sample.frames)
+    assert sheet(views[0], tmp_path / "models").height > 2 * 64
 
 
 def test_packs_come_in_sorted_order(tmp_path: Path):

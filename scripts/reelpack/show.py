@@ -11,7 +11,7 @@ import itertools
 import json
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -128,8 +128,7 @@ def samples(view: PackView, models: Path) -> Iterator[Sample]:
 
 def _decoded(entry: PackEntry, decode: Callable[[Any], list[Frame]]) -> list[Frame]:
     if isinstance(entry.array, Pictures):
-        count = min(SHOWN_FRAMES, len(entry.array))
-        return [decode_picture(entry.array[number]) for number in range(count)]
+        return [decode_picture(data) for data in entry.array]
     tokens = entry.array[:SHOWN_FRAMES]
     return decode(tokens) if tokens.dtype.kind in "iu" and tokens.ndim in (3, 4) else []
 
@@ -155,7 +154,15 @@ def _spread_entries(view: PackView) -> list[PackEntry]:
     step = min(max(view.provenance["counts"]["entries"] // SHOWN_CLIPS, 1), _LARGEST_STEP)
     entries = get_format(view.provenance["format"]).read(view.folder)
     good = (entry for entry in entries if isinstance(entry, PackEntry) and entry.variant != AUDIO)
-    return list(itertools.islice(good, 0, step * SHOWN_CLIPS, step))
+    return [_kept(entry) for entry in itertools.islice(good, 0, step * SHOWN_CLIPS, step)]
+
+
+def _kept(entry: PackEntry) -> PackEntry:
+    """Return an entry whose first pictures are in memory: the pack is closed when they are drawn."""
+    if not isinstance(entry.array, Pictures):
+        return entry
+    shown = [entry.array[number] for number in range(min(SHOWN_FRAMES, len(entry.array)))]
+    return replace(entry, array=Pictures(len(shown), shown.__getitem__))
 
 
 def _find_clips(split: Path, wanted: Collection[str]) -> dict[str, Clip]:

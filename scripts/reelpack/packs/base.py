@@ -122,7 +122,10 @@ class StoredEntry:
 
 @dataclass(frozen=True)
 class PackEntry:
-    """One array, or the pictures, of one clip read back from a pack; `notes` as in `StoredEntry`."""
+    """One array, or the pictures, of one clip read back from a pack; `notes` as in `StoredEntry`.
+
+    Pictures can be read until the next entry is asked for.
+    """
 
     variant: str
     clip_id: str
