@@ -472,6 +472,12 @@ def get_pack_folders(wildcards):
     ]
 
 
+def get_pack_threads(wildcards):
+    """Return how many cores a pack is written with: several where pictures are encoded for it."""
+    image = SETTINGS.recipe(wildcards.recipe)["pack"].get("image", "png")
+    return 1 if image == "png" else 4
+
+
 def get_pack_result(wildcards):
     """Return write_pack's result string."""
     return canonical(

@@ -37,6 +37,7 @@ rule write_pack:
         "benchmarks/write_pack/{dataset}/{split}/{recipe}.tsv"
     conda:
         "../envs/pack.yaml"
+    threads: get_pack_threads
     params:
         script=get_script("write_pack"),
         result=get_pack_result,
@@ -44,4 +45,5 @@ rule write_pack:
         shards=get_pack_folders,
     shell:
         "python {params.script:q} --manifest {input.manifest:q} --shards {params.shards:q}"
-        " --params {params.result:q} --folder {params.folder:q} > {log:q} 2>&1"
+        " --params {params.result:q} --folder {params.folder:q} --threads {threads}"
+        " > {log:q} 2>&1"

@@ -21,9 +21,14 @@ def main() -> None:
     )
     parser.add_argument("--params", required=True, metavar="JSON", help="the stage's result string")
     parser.add_argument("--folder", required=True, type=Path, help="the pack's folder to write")
+    parser.add_argument("--threads", type=int, default=1, help="processes that encode pictures")
     args = parser.parse_args()
     counts = write_pack(
-        args.manifest, args.shards, params=json.loads(args.params), folder=args.folder
+        args.manifest,
+        args.shards,
+        params=json.loads(args.params),
+        folder=args.folder,
+        workers=args.threads,
     )
     print(f"write_pack: {counts['entries']} of {counts['clips']} clips, {counts['failed']} failed")
 

@@ -5,19 +5,21 @@ import pytest
 
 from clips import picture
 from reelpack.pictures import FrameSequence, Pictures, decode_picture, encode_picture, encoded
+from reelpack.pool import worker_pool
 
 
 class Drawn(FrameSequence):
     """Frames drawn when asked for; counts how often."""
 
-    pts_seconds = (0.0, 0.5, 1.0)
+    pts_seconds = ()
     stored_bytes = 0
 
-    def __init__(self):
+    def __init__(self, count=3):
         self.drawn = 0
+        self.count = count
 
     def __len__(self):
-        return 3
+        return self.count
 
     def png(self, number):
         self.drawn += 1
@@ -39,6 +41,15 @@ def test_lossy_pictures_are_near_and_the_same_every_time(image):
     assert len(pictures[0]) > len(encoded(Drawn(), image=image, quality=20)[0])
     difference = decode_picture(pictures[0]).astype(int) - picture(0, 32, 24)
     assert np.abs(difference).mean() < 8
+
+
+@pytest.mark.parametrize("image", ["jpeg", "webp"])
+def test_pictures_made_in_other_processes_are_the_same(image):
+    frames = Drawn(count=40)
+    with worker_pool(2, preload=["reelpack.pictures"]) as pool:
+        there = encoded(frames, image=image, pool=pool)
+        assert list(there) == list(encoded(frames, image=image))
+        assert there.sha256() == encoded(frames, image=image).sha256()
 
 
 def test_a_writer_that_goes_through_all_has_them_digested():

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from reelpack.errors import ClipError
-from reelpack.pool import counted, run_clips
+from reelpack.pool import counted, run_clips, worker_pool
 from workers import calls, pool_work
 
 pytestmark = pytest.mark.usefixtures("warm_workers")
@@ -83,3 +83,24 @@ def test_an_error_survives_the_way_between_processes():
 
     error = pickle.loads(pickle.dumps(ClipError("gone", "m", "s")))
     assert (error.failure, error.message, error.stage) == ("gone", "m", "s")
+
+
+def test_a_pool_of_one_is_none():
+    with worker_pool(1, preload=()) as pool:
+        assert pool is None
+
+
+def test_a_pool_works():
+    with worker_pool(2, preload=()) as pool:
+        futures = [pool.submit(abs, -number) for number in range(5)]
+        assert [future.result() for future in futures] == [0, 1, 2, 3, 4]
+
+
+def test_a_pool_ends_with_an_error():
+    def failing():
+        with worker_pool(2, preload=()) as pool:
+            pool.submit(abs, -1).result()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        failing()

@@ -7,6 +7,7 @@ Flows in: the manifest for the order, shards and ledgers, see `split_shards`. Fl
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 
 from . import __version__
 from .packs import AUDIO, PackContext, Variant, get_format, publish
+from .pool import worker_pool
 from .recipes import Product, products
 from .split_shards import SplitCodes, SplitFrames, SplitShards
 
@@ -31,7 +33,12 @@ def variant_of(product: Product) -> Variant:
 
 
 def write_pack(
-    manifest: Path, shards: Sequence[Path], *, params: Mapping[str, Any], folder: Path
+    manifest: Path,
+    shards: Sequence[Path],
+    *,
+    params: Mapping[str, Any],
+    folder: Path,
+    workers: int = 1,
 ) -> dict[str, int]:
     """Write and publish a split's pack.
 
@@ -41,6 +48,7 @@ def write_pack(
             of sound, when the recipe has no encoder.
         params: write_pack's result, see `Settings.pack_result`.
         folder: the pack's place.
+        workers: processes that encode pictures.
 
     Returns:
         The counts of clips, entries and failures.
@@ -68,13 +76,16 @@ def write_pack(
         (folder_of_codes,) = shards
         split = SplitCodes(folder_of_codes, params["shards"])
     result = {key: value for key, value in params.items() if key not in ("shards", "max_failed")}
-    return publish(
-        folder,
-        get_format(card["pack"]["format"]),
-        split.entries(manifest, [variant.name for variant in variants]),
-        context,
-        failures=split.failures(manifest),
-        provenance={"reelpack": __version__, "result": result, "made_with": split.made_with},
-        expected=pq.ParquetFile(manifest).metadata.num_rows,
-        max_failed=params["max_failed"],
-    )
+    # Only pictures of another kind than the shards' are made here.
+    needed = workers if card["pack"].get("image", "png") != "png" else 1
+    with worker_pool(needed, preload=["reelpack.pictures"]) as pool:
+        return publish(
+            folder,
+            get_format(card["pack"]["format"]),
+            split.entries(manifest, [variant.name for variant in variants]),
+            replace(context, pool=pool),
+            failures=split.failures(manifest),
+            provenance={"reelpack": __version__, "result": result, "made_with": split.made_with},
+            expected=pq.ParquetFile(manifest).metadata.num_rows,
+            max_failed=params["max_failed"],
+        )

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 from abc import ABC, abstractmethod
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -17,6 +20,8 @@ ImageKind = Literal["png", "jpeg", "webp"]
 SUFFIXES: dict[ImageKind, str] = {"png": "png", "jpeg": "jpg", "webp": "webp"}
 # Settings of libjpeg and libwebp at which artefacts are hard to see; Pillow's own are 75 and 80.
 DEFAULT_QUALITY = 90
+# Pictures under way in other processes: enough for every core, little memory at any size.
+_AHEAD = 32
 LARGEST_SIDES: dict[ImageKind, int] = {"png": 65535, "jpeg": 65535, "webp": 16383}
 
 
@@ -61,11 +66,22 @@ class Pictures:
     Args:
         count: how many there are.
         read: gives the bytes of one; the same ones whenever it is called.
+        convert: makes of these the picture that is meant; picklable.
+        pool: where `convert` runs when all pictures are gone through; None for here.
     """
 
-    def __init__(self, count: int, read: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        count: int,
+        read: Callable[[int], bytes],
+        *,
+        convert: Callable[[bytes], bytes] | None = None,
+        pool: Executor | None = None,
+    ) -> None:
         self._count = count
         self._read = read
+        self._convert = convert
+        self._pool = pool
         self._digest = ""
 
     def __len__(self) -> int:
@@ -74,17 +90,32 @@ class Pictures:
     def __getitem__(self, number: int) -> bytes:
         if not 0 <= number < self._count:
             raise IndexError(number)
-        return self._read(number)
+        return self._converted(number)
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield all; a writer that comes to the end has them digested on the way."""
         digest = hashlib.sha256()
-        for number in range(self._count):
-            data = self._read(number)
+        for data in self._all():
             digest.update(f"{len(data)}\n".encode())
             digest.update(data)
             yield data
         self._digest = digest.hexdigest()
+
+    def _converted(self, number: int) -> bytes:
+        data = self._read(number)
+        return data if self._convert is None else self._convert(data)
+
+    def _all(self) -> Iterator[bytes]:
+        if self._pool is None or self._convert is None:
+            yield from map(self._converted, range(self._count))
+            return
+        running: deque[Future[bytes]] = deque()
+        for number in range(self._count):
+            running.append(self._pool.submit(self._convert, self._read(number)))
+            if len(running) == _AHEAD:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
 
     def sha256(self) -> str:
         """Return the SHA-256, in hexadecimal, over lengths and bytes of all pictures."""
@@ -123,13 +154,18 @@ def decode_picture(data: bytes) -> Frame:
 
 
 def encoded(
-    frames: FrameSequence, *, image: ImageKind = "png", quality: int = DEFAULT_QUALITY
+    frames: FrameSequence,
+    *,
+    image: ImageKind = "png",
+    quality: int = DEFAULT_QUALITY,
+    pool: Executor | None = None,
 ) -> Pictures:
     """Return a clip's frames as picture files; PNG files are the shard's own."""
     if image == "png":
         return Pictures(len(frames), frames.png)
+    convert = partial(_from_png, image=image, quality=quality)
+    return Pictures(len(frames), frames.png, convert=convert, pool=pool)
 
-    def read(number: int) -> bytes:
-        return encode_picture(frames[number], image=image, quality=quality)
 
-    return Pictures(len(frames), read)
+def _from_png(data: bytes, *, image: ImageKind, quality: int) -> bytes:
+    return encode_picture(decode_picture(data), image=image, quality=quality)

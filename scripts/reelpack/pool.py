@@ -7,8 +7,9 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import TypeVar
 
 from .errors import ClipError
@@ -68,6 +69,27 @@ def _until_crash(
                     yield running.pop(future), error
         except BrokenProcessPool:
             suspects.extend(running.values())
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@contextmanager
+def worker_pool(workers: int, *, preload: Sequence[str]) -> Iterator[Executor | None]:
+    """Give worker processes for pieces of one job's work; None where there would be only one.
+
+    Args:
+        workers: processes that run at the same time.
+        preload: modules that workers import once, before they are forked.
+    """
+    if workers < 2:
+        yield None
+        return
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(preload))
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool:
+        try:
+            yield pool
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

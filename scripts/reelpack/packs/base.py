@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ class PackContext:
         variants: the crops; every entry carries one array for each.
         settings: everything that defines the result, as JSON values. Read by formats: `encoder` (a
             name or the recipe's mapping with a `name`), and what the format's own docstring lists.
+        pool: processes that encode pictures; None to do that here. The bytes are the same.
     """
 
     dataset: str
@@ -68,6 +70,7 @@ class PackContext:
     fps: str | None
     variants: tuple[Variant, ...]
     settings: Mapping[str, Any] = field(default_factory=dict)
+    pool: Executor | None = None
 
     @property
     def encoder(self) -> str:

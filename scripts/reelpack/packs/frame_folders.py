@@ -245,4 +245,4 @@ def stored_frames(frames: FrameSequence, context: PackContext, *, what: str) -> 
         if max(picture.size) > largest:
             width, height = picture.size
             raise ClipError("pack", f"{what}: {width}x{height} is more than {image} can hold")
-    return encoded(frames, image=image, quality=quality)
+    return encoded(frames, image=image, quality=quality, pool=context.pool)
