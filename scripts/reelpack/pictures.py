@@ -163,9 +163,9 @@ def encoded(
     """Return a clip's frames as picture files; PNG files are the shard's own."""
     if image == "png":
         return Pictures(len(frames), frames.png)
-    convert = partial(_from_png, image=image, quality=quality)
-    return Pictures(len(frames), frames.png, convert=convert, pool=pool)
+    convert = partial(_encoded_again, image=image, quality=quality)
+    return Pictures(len(frames), frames.file, convert=convert, pool=pool)
 
 
-def _from_png(data: bytes, *, image: ImageKind, quality: int) -> bytes:
+def _encoded_again(data: bytes, *, image: ImageKind, quality: int) -> bytes:
     return encode_picture(decode_picture(data), image=image, quality=quality)
