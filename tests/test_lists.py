@@ -293,3 +293,22 @@ def test_the_paths_of_a_list_alone(tmp_path, kind):
     else:
         only.to_csv(path, index=False)
     assert listed_paths(path) == []
+
+
+def test_lists_of_heros_extractor(tmp_path):
+    path = write(
+        tmp_path / "slowfast_info.csv",
+        "video_path,feature_path\n"
+        "/video/a.mp4, /output/slowfast_features/a.npz\n"
+        "tv/b.c.webm,/output/slowfast_features/b.c.npz\n"
+        "/video/a.mp4, /output/slowfast_features/a.npz\n",
+    )
+    found = [(row["video"], row["clip_id"], row["path"]) for row in rows(path)]
+    assert found == [
+        ("/video/a.mp4", "a", "/video/a.mp4"),
+        ("tv/b.c.webm", "b.c", str(tmp_path / "tv/b.c.webm")),
+    ]
+    assert listed_paths(path) == ["/video/a.mp4", "tv/b.c.webm"]
+    other = write(tmp_path / "other.csv", "video_path,feature_path,label\na.mp4,a.npz,1\n")
+    with pytest.raises(UserError, match="unknown column 'video_path'"):
+        read_list(other)

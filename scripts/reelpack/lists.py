@@ -52,7 +52,9 @@ def read_list(path: Path, *, fetched: Path | None = None) -> pd.DataFrame:
 
     Relative paths start at the list's folder, and may lead anywhere: it is the reader's own list. A
     video with an address is named by `url_names.video_name`. Where no clip_id is given it is the
-    video without its ending, and for rows with a window `_{start}_{end}` behind it.
+    video without its ending, and for rows with a window `_{start}_{end}` behind it. The lists of
+    HERO's extractor, with just the columns video_path and feature_path, are read too: a clip is
+    named like its feature file, and rows that come twice count once.
 
     Args:
         path: the list.
@@ -69,7 +71,7 @@ def read_list(path: Path, *, fetched: Path | None = None) -> pd.DataFrame:
     """
     if not is_list(path):
         raise UserError(f"{path}: a list must end in one of: {', '.join(LIST_SUFFIXES)}")
-    table = read_columns(path)
+    table = _from_extractor(read_columns(path))
     _check_columns(table, path)
     paths, urls = _texts(table, "path"), _texts(table, "url")
     _check_places(paths, urls, path)
@@ -94,6 +96,20 @@ def read_list(path: Path, *, fetched: Path | None = None) -> pd.DataFrame:
         for name, away in zip(result["video"].tolist(), is_far, strict=True)
     ]
     return result
+
+
+def _from_extractor(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a list of HERO's extractor in this project's columns, any other list as it is.
+
+    Source: github linjieli222/HERO_Video_Feature_Extractor, gather_video_paths.py.
+    """
+    if set(table.columns) != {"video_path", "feature_path"}:
+        return table
+    unique = table.drop_duplicates(ignore_index=True)
+    files = unique["feature_path"].str.strip().str.rsplit("/", n=1).str[-1]
+    return pd.DataFrame(
+        {"path": unique["video_path"].str.strip(), "clip_id": files.str.removesuffix(".npz")}
+    )
 
 
 def _check_columns(table: pd.DataFrame, path: Path) -> None:
