@@ -11,6 +11,7 @@ from reelpack.errors import ClipError, UserError
 from reelpack.packs import Entry, get_format, publish
 from reelpack.packs.hero_npz import HeroFeatures, file_names
 from reelpack.packs.verify import verify_pack
+from reelpack.readers import open_pack
 
 FORMAT = get_format("hero_npz")
 VARIANT = ONE[0].name
@@ -58,6 +59,8 @@ def test_one_file_per_video_as_hero_loads_it(tmp_path: Path, dtype: str) -> None
         ]
     dataset = HeroFeatures(pack)
     assert [dataset[n][0] for n in range(len(dataset))] == [item.clip_id for item in items]
+    assert [open_pack(pack)[number].label for number in range(3)] == [0, None, 2]
+    assert list(open_pack(pack)[1].arrays) == [VARIANT]
     assert verify_pack(pack).differences == ()
     assert verify_pack(pack).arrays == 3
 

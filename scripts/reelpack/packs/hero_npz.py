@@ -156,6 +156,10 @@ class HeroFeatures:
     def __len__(self) -> int:
         return len(self._videos)
 
+    def video(self, index: int) -> HeroVideo:
+        """Return what `videos.csv` says of one clip."""
+        return self._videos[index]
+
     def __getitem__(self, index: int) -> tuple[str, Array]:
         """Return (clip_id, features[rows, d])."""
         video = self._videos[index]
@@ -186,7 +190,7 @@ def file_names(clip_ids: Sequence[str]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Video:
+class HeroVideo:
     """One row of `videos.csv`."""
 
     clip_id: str
@@ -202,14 +206,14 @@ class _Video:
             return rows
 
 
-def _read_videos(folder: Path) -> list[_Video]:
+def _read_videos(folder: Path) -> list[HeroVideo]:
     with (folder / _VIDEOS).open(encoding="utf-8", newline="") as file:
         table = csv.DictReader(file, strict=True)
         if tuple(table.fieldnames or ()) != _COLUMNS:
             raise ValueError(f"its columns are not {', '.join(_COLUMNS)}")
         try:
             return [
-                _Video(
+                HeroVideo(
                     clip_id=row["clip_id"],
                     label=int(row["label"]) if row["label"] else None,
                     video=row["video_path"],

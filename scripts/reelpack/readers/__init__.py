@@ -16,7 +16,7 @@ from torch.utils.data import Dataset
 
 from reelpack.errors import UserError
 from reelpack.packs.publish import PROVENANCE
-from reelpack.readers.arrays import Hdf5Pack, LvtPack, ParquetPack, VimpacPack
+from reelpack.readers.arrays import Hdf5Pack, HeroPack, LvtPack, ParquetPack, VimpacPack
 from reelpack.readers.base import Sample
 from reelpack.readers.folders import FoldersPack
 from reelpack.readers.seeds import FavdFramesPack, FavdPack, VioletFramesPack, VioletVqPack
@@ -34,6 +34,7 @@ READERS: dict[str, Callable[[Path], Dataset[Any]]] = {
     "violet_vq": VioletVqPack,
     "favd_tsv": FavdPack,
     "favd_frames": FavdFramesPack,
+    "hero_npz": HeroPack,
 }
 
 __all__ = ["READERS", "Sample", "open_pack"]

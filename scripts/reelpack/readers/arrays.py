@@ -1,4 +1,4 @@
-"""Readers of packs that hold clips in a few large files, and of VIMPAC's and LVT's tokens."""
+"""Readers of packs that hold clips in a few large files, of token packs, and of HERO's features."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch.utils.data import Dataset
 
 from reelpack.errors import UserError
 from reelpack.packs.hdf5_file import read_clip
+from reelpack.packs.hero_npz import HeroFeatures
 from reelpack.packs.lvt_codes import LvtVideos
 from reelpack.packs.parquet_columns import read_row
 from reelpack.packs.parquet_files import file_paths
@@ -65,6 +66,21 @@ class LvtPack(Dataset[Sample]):
         clip_id, codes = self._videos[index]
         video = self._videos.video(index)
         return Sample(clip_id, {video.variant: codes}, video.label, None)
+
+
+class HeroPack(Dataset[Sample]):
+    """The clips of a `hero_npz` pack, in list order."""
+
+    def __init__(self, folder: Path) -> None:
+        self._clips = HeroFeatures(folder)
+
+    def __len__(self) -> int:
+        return len(self._clips)
+
+    def __getitem__(self, index: int) -> Sample:
+        clip_id, features = self._clips[index]
+        video = self._clips.video(index)
+        return Sample(clip_id, {video.variant: features}, video.label, None)
 
 
 class ParquetPack(OpensLate[list[pq.ParquetFile]], Dataset[Sample]):
