@@ -41,7 +41,7 @@ def pack(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 def data_file(pack: Path) -> Path:
     """One file with tokens, features or pictures in it."""
     real = (path for path in pack.glob("**/*") if not path.parent.is_symlink())
-    endings = (".mdb", ".npy", ".png", ".jpg", ".tar", ".h5", ".parquet", ".pkl", ".tsv")
+    endings = (".mdb", ".npy", ".npz", ".png", ".jpg", ".tar", ".h5", ".parquet", ".pkl", ".tsv")
     return sorted(
         path for path in real if path.suffix in endings and path.name != "entries.parquet"
     )[0]
