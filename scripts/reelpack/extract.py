@@ -36,6 +36,7 @@ def sampling_of(frames: Mapping[str, Any]) -> Sampling:
         windows=windows_of(frames) if "windows" in frames else None,
         first=frames.get("first"),
         at_least=frames.get("at_least"),
+        stream=frames.get("stream", "first"),
     )
 
 

@@ -51,6 +51,7 @@ class Product:
             parts.append("every" if rule == "every" else f"{rule}{frames[rule]}")
         parts += [f"first{frames['first']}"] if "first" in frames else []
         parts += [f"min{frames['at_least']}"] if "at_least" in frames else []
+        parts += ["largest"] if frames.get("stream") == "largest" else []
         if "shorter_side" in frames:
             parts.append(f"short{frames['shorter_side']}")
         elif "square" in frames:
@@ -148,13 +149,15 @@ def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def one_spelling(card: dict[str, Any]) -> dict[str, Any]:
-    """Write fractions in one way, since 2, 2.0 and "4/2" are the same sampling."""
+    """Write fractions in one way, since 2, 2.0 and "4/2" are the same sampling; leave out what is usual."""
     frames = dict(card["frames"])
     if "fps" in frames:
         frames["fps"] = str(Fraction(str(frames["fps"])))
     if "windows" in frames:
         clip_len = str(Fraction(str(frames["windows"]["clip_len"])))
         frames["windows"] = {**frames["windows"], "clip_len": clip_len}
+    if frames.get("stream") == "first":
+        del frames["stream"]
     return {**card, "frames": frames}
 
 

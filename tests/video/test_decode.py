@@ -298,3 +298,40 @@ def test_requests_that_fail_together_may_succeed_alone(tmp_path: Path) -> None:
     assert len(frames(path, Sampling(every=True, first=20))) == 20
     with pytest.raises(ClipError, match="decode"):
         frames(path)
+
+
+def two_streams(path: Path, folder: Path) -> Path:
+    """A file with a small video stream and, behind it, a larger and longer one."""
+    small = write_clip(folder / "small.mp4", frames=10, b_frames=0)
+    large = write_clip(folder / "large.mp4", frames=20, width=128, height=96, b_frames=0)
+    with av.open(str(small)) as one, av.open(str(large)) as two, av.open(str(path), "w") as output:
+        tracks = [output.add_stream_from_template(each.streams.video[0]) for each in (one, two)]
+        for each, track in zip((one, two), tracks, strict=True):
+            for packet in each.demux(video=0):
+                if packet.dts is not None:
+                    packet.stream = track
+                    output.mux(packet)
+    return path
+
+
+# MP4 files mark the first track as the default one, and that counts for more than size.
+@pytest.mark.parametrize(("ending", "height"), [("ts", 96), ("mp4", 48)])
+def test_the_stream_that_is_asked_for(tmp_path: Path, ending: str, height: int) -> None:
+    path = two_streams(tmp_path / f"two.{ending}", tmp_path)
+    assert index_video(path).display_height == 48
+    assert frames(path)[0].pixels[0].shape == (48, 64, 3)
+    largest = Sampling(every=True, stream="largest")
+    found = frames(path, largest)
+    assert found[0].pixels[0].shape[0] == height
+    assert len(found) == (20 if height == 96 else 10)
+    assert same(found, frames(path, largest, planned=False))
+    assert index_video(path, stream="largest").display_height == height
+
+
+def test_requests_of_different_streams_share_no_decode(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", frames=5)
+    requests = [
+        Request(Sampling(every=True, stream=each), (Scale(),)) for each in ("first", "largest")
+    ]
+    with pytest.raises(SharedDecodeError, match="different streams"):
+        list(decode_requests(path, requests))

@@ -25,7 +25,7 @@ from reelpack.video.jpeg import jpeg_pixels
 from reelpack.video.pictures import MismatchError, all_pictures, planned_pictures
 from reelpack.video.plan import plan
 from reelpack.video.sampling import Indices, Sampling, filter_rate, sample
-from reelpack.video.source import Packet, clip_errors, open_source
+from reelpack.video.source import Packet, StreamChoice, clip_errors, open_source
 from reelpack.video.stills import index_stills, is_still, read_stills
 
 # A clip whose packets fit is read once; a larger file is read again instead of being held.
@@ -156,12 +156,20 @@ class _Job:
     start_seconds: float | None
     end_seconds: float | None
 
+    @property
+    def stream(self) -> StreamChoice:
+        """The video stream that all requests want."""
+        choices = {request.sampling.stream for request in self.requests}
+        if len(choices) > 1:
+            raise SharedDecodeError(f"{self.path}: the requests want different streams")
+        return choices.pop()
+
     def by_index(
         self, index: VideoIndex | None, *, skip: bool
     ) -> Iterator[tuple[int, DecodedFrame | ClipError]]:
         """Trust the index, and notice where it is wrong."""
         with contextlib.ExitStack() as stack:
-            source = stack.enter_context(open_source(self.path))
+            source = stack.enter_context(open_source(self.path, stream=self.stream))
             packets: Iterable[Packet] | None
             if index is None:
                 kept = _KeptPackets()
@@ -172,7 +180,7 @@ class _Job:
             if not index.plannable:
                 raise _UnplannableError(index.unplannable)
             if packets is None:
-                source = stack.enter_context(open_source(self.path))
+                source = stack.enter_context(open_source(self.path, stream=self.stream))
                 packets = source.packets()
             wanted, errors = self._sample(index)
             yield from errors
@@ -186,17 +194,21 @@ class _Job:
 
     def by_decoding(self) -> Iterator[tuple[int, DecodedFrame | ClipError]]:
         """Decode everything to learn its stamps, then again to take the chosen pictures."""
-        shown = [(stamp, duration) for stamp, duration, _ in all_pictures(self.path)]
+        shown = [
+            (stamp, duration) for stamp, duration, _ in all_pictures(self.path, stream=self.stream)
+        ]
         if not shown:
             raise ClipError("decode", f"{self.path}: no picture could be decoded")
         stamps, durations = np.array(shown, dtype=np.int64).T
-        index = dataclasses.replace(index_video(self.path), pts=stamps, durations=durations)
+        index = dataclasses.replace(
+            index_video(self.path, stream=self.stream), pts=stamps, durations=durations
+        )
         wanted, errors = self._sample(index)
         yield from errors
         numbers = {number for _, chosen in wanted for number in chosen.tolist()}
         pictures = (
             (number, frame)
-            for number, (_, _, frame) in enumerate(all_pictures(self.path))
+            for number, (_, _, frame) in enumerate(all_pictures(self.path, stream=self.stream))
             if number in numbers
         )
         yield from self._converted(index, wanted, pictures)

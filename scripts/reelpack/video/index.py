@@ -18,7 +18,7 @@ import numpy.typing as npt
 from reelpack.errors import ClipError
 from reelpack.video.bitstream import Traits, inspector
 from reelpack.video.geometry import orientation
-from reelpack.video.source import Packet, Source, open_source
+from reelpack.video.source import Packet, Source, StreamChoice, open_source
 
 Stamps = npt.NDArray[np.int64]
 
@@ -117,13 +117,13 @@ class VideoIndex:
         return np.asarray((self.packet_traits & Traits.UNREFERENCED) != 0)
 
 
-def index_video(path: Path | str) -> VideoIndex:
-    """Index the first video stream of a file that is not a cover picture.
+def index_video(path: Path | str, *, stream: StreamChoice = "first") -> VideoIndex:
+    """Index a video stream of a file; see `Source` for which.
 
     Raises:
         ClipError: "missing", "corrupt" (not a video file, or cut short) or "no_video".
     """
-    with open_source(path) as source:
+    with open_source(path, stream=stream) as source:
         probe = _FirstPicture(source)
         index = read_index(source, keep=probe.feed)
     return dataclasses.replace(index, rotation=probe.rotation)

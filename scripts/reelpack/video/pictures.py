@@ -13,7 +13,7 @@ from reelpack.errors import ClipError
 from reelpack.video.index import VideoIndex
 from reelpack.video.libav_log import losses
 from reelpack.video.plan import Plan, Segment
-from reelpack.video.source import Packet, Source, clip_errors, open_source
+from reelpack.video.source import Packet, Source, StreamChoice, clip_errors, open_source
 
 
 class MismatchError(Exception):
@@ -47,7 +47,9 @@ def planned_pictures(
         decoder.flush_buffers()
 
 
-def all_pictures(path: Path) -> Iterator[tuple[int, int, av.VideoFrame]]:
+def all_pictures(
+    path: Path, *, stream: StreamChoice = "first"
+) -> Iterator[tuple[int, int, av.VideoFrame]]:
     """Decode a file from end to end: (stamp, duration, picture) in the order of the decoder.
 
     A last packet that cannot be decoded is left out, where the container says that nothing is
@@ -56,7 +58,7 @@ def all_pictures(path: Path) -> Iterator[tuple[int, int, av.VideoFrame]]:
     Raises:
         ClipError: "decode" when another packet cannot be decoded.
     """
-    with open_source(path) as source, clip_errors(path, "decode"):
+    with open_source(path, stream=stream) as source, clip_errors(path, "decode"):
         decoder = source.decoder()
         clock = _Clock(source)
         damage: av.error.FFmpegError | None = None

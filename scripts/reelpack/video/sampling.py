@@ -11,6 +11,7 @@ import numpy.typing as npt
 from reelpack.errors import ClipError, UserError
 from reelpack.video.index import VideoIndex
 from reelpack.video.rates import rate_of
+from reelpack.video.source import StreamChoice
 from reelpack.windows import Windows, picture_rate, window_pictures
 
 Indices = npt.NDArray[np.int64]
@@ -36,6 +37,7 @@ class Sampling:
             `at_least` goes with it.
         first: keep at most the first n of what the rule chose.
         at_least: a clip that gives fewer than n pictures is "too_short".
+        stream: of a file with several video streams, see `source.Source`.
     """
 
     fps: Fraction | None = None
@@ -46,6 +48,7 @@ class Sampling:
     windows: Windows | None = None
     first: int | None = None
     at_least: int | None = None
+    stream: StreamChoice = "first"
 
     def __post_init__(self) -> None:
         if sum(getattr(self, rule) not in (None, False) for rule in RULES) != 1:

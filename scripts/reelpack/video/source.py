@@ -7,7 +7,7 @@ import errno
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import av
 import av.error
@@ -34,10 +34,28 @@ _CLOCK_JUMPS = int(FormatFlags.ts_discont.value)  # type: ignore[call-overload]
 _DECODER_OPTIONS = {"err_detect": "explode"}
 
 
-class Source:
-    """The first video stream of an open file; `packets` reads it from the start, once."""
+# What the ffmpeg program adds to the pixels of a stream that is marked as the default one.
+_DEFAULT_PIXELS = 5_000_000
+StreamChoice = Literal["first", "largest"]
 
-    def __init__(self, path: Path, container: av.container.InputContainer) -> None:
+
+class Source:
+    """A video stream of an open file; `packets` reads it from the start, once.
+
+    Args:
+        path: the file.
+        container: the same, open.
+        stream: "first" of the video streams that are no cover picture, or "largest" of them, which
+            the ffmpeg program takes by itself: the default one before others, then by pixels.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        container: av.container.InputContainer,
+        *,
+        stream: StreamChoice = "first",
+    ) -> None:
         self.path = path
         self.container = container
         # PyAV asks libavformat to make up missing stamps; the ffmpeg program does not.
@@ -53,15 +71,15 @@ class Source:
             raise ClipError("corrupt", f"{path}: the file has no streams, is it cut short?")
         if not videos:
             raise ClipError("no_video", f"{path}: the file has no video stream")
-        self.stream = videos[0]
+        self.stream = videos[0] if stream == "first" else max(videos, key=_pixels)
         self.time_base = Fraction(self.stream.time_base or 1)
         if not (self.stream.codec_context and self.stream.codec_context.is_decoder):
             raise ClipError("decode", f"{path}: no decoder for its video stream")
         self.stated_seconds = self._stated_seconds()
         self.has_audio = bool(container.streams.audio)
-        for stream in container.streams:
-            if stream.index != self.stream.index:
-                stream.discard = Discard.all
+        for other in container.streams:
+            if other.index != self.stream.index:
+                other.discard = Discard.all
 
     def _stated_seconds(self) -> float | None:
         if not self.stream.frames or self.stream.duration is None:
@@ -186,9 +204,14 @@ def check_file(path: Path) -> None:
         raise ClipError("corrupt", f"{path}: the file is empty")
 
 
+def _pixels(stream: av.VideoStream) -> int:
+    is_default = bool(int(stream.disposition) & int(Disposition.default))
+    return stream.width * stream.height + _DEFAULT_PIXELS * is_default
+
+
 @contextlib.contextmanager
-def open_source(path: Path | str) -> Iterator[Source]:
-    """Open a clip and close it again.
+def open_source(path: Path | str, *, stream: StreamChoice = "first") -> Iterator[Source]:
+    """Open a clip and close it again; see `Source` for what `stream` chooses.
 
     Raises:
         ClipError: "missing", "corrupt" or "no_video".
@@ -199,7 +222,7 @@ def open_source(path: Path | str) -> Iterator[Source]:
         # Titles may be in any encoding; nobody reads them here.
         container = av.open(f"file:{path}", options=OPEN_OPTIONS, metadata_errors="replace")
     with container:
-        yield Source(path, container)
+        yield Source(path, container, stream=stream)
 
 
 @contextlib.contextmanager
