@@ -10,6 +10,10 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from reelpack.cut.x264 import OPTIONS
+
+# What has x264 give the same bits each time; its AVX-512 does not.
+SAME_BITS = {name: text for name, text in OPTIONS.items() if name == "x264-params"}
 _X264 = {"preset": "veryfast", "threads": "1"}
 _X265 = {"preset": "ultrafast"}
 _X265_PARAMETERS = "log-level=none:pools=none:frame-threads=1"
@@ -69,6 +73,9 @@ def write_clip(
     if codec == "hevc":
         extra = options.pop("x265-params", "")
         options["x265-params"] = f"{_X265_PARAMETERS}:keyint={gop}:bframes={b_frames}:{extra}"
+    if codec == "h264" and "x264-params" in SAME_BITS:
+        extra = options.get("x264-params", "")
+        options["x264-params"] = f"{SAME_BITS['x264-params']}:{extra}".rstrip(":")
     # Without this some muxers lift stamps below zero to zero instead of writing an edit list.
     muxer = {"avoid_negative_ts": "disabled"} if first_stamp < 0 else {}
     with av.open(str(path), "w", options=muxer | dict(muxer_options or {})) as output:
