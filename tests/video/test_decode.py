@@ -292,7 +292,7 @@ def test_a_request_that_cannot_be_made_leaves_the_others(tmp_path: Path) -> None
 
 def test_requests_that_fail_together_may_succeed_alone(tmp_path: Path) -> None:
     whole = write_clip(tmp_path / "whole.mp4", frames=100, b_frames=0, gop=10)
-    path = damage_file(whole, tmp_path / "a.mp4", at=0.8)
+    path = damage_file(whole, tmp_path / "a.mp4", at=0.8, length=400)
     with pytest.raises(SharedDecodeError):
         list(decode_requests(path, [ALL, Request(Sampling(every=True, first=20), (Scale(),))]))
     assert len(frames(path, Sampling(every=True, first=20))) == 20
