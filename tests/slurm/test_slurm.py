@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("slurm")]
 GPU_RULES = {"train_vqvae", "encode_shard"}
 CPUS = {"extract_frames": 2, "crop_frames": 2, "encode_shard": 2}
 MEGABYTES = {
+    "trim_shard": 3000,
     "extract_frames": 4000,
     "crop_frames": 3000,
     "train_vqvae": 16000,
@@ -34,6 +35,7 @@ MEGABYTES = {
     "write_pack": 8000,
 }
 MINUTES = {
+    "trim_shard": 240,
     "download_shard": 480,
     "extract_frames": 240,
     "crop_frames": 120,
