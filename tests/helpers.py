@@ -1,9 +1,12 @@
 """What several test modules share."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -13,6 +16,16 @@ def shared_clips() -> Path | None:
     """Folder of real clips that some checkouts have beside them."""
     folder = SHARED / "clips"
     return folder if folder.is_dir() else None
+
+
+def program_on_path() -> str:
+    """The ffmpeg program, an independent witness; where CI promises one, its lack is a failure."""
+    program = shutil.which("ffmpeg")
+    if program is None:
+        if os.environ.get("REELPACK_REQUIRE_FFMPEG") == "1":
+            pytest.fail("REELPACK_REQUIRE_FFMPEG=1, but no ffmpeg program is on PATH")
+        pytest.skip("no ffmpeg program on PATH")
+    return program
 
 
 def snakemake(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:

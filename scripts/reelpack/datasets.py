@@ -22,7 +22,6 @@ LIST_SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl")
 # Own lists may hold addresses of files, and of pages that yt-dlp knows.
 LIST_SOURCES: list[Mapping[str, Any]] = [{"http": True}, {"youtube": {}}]
 ANNOTATIONS = Path("resources/annotations")
-ARCHIVES = Path("resources/archives")
 # Archives named by a published list are fetched by as many jobs, whatever their number is.
 LIST_PARTS = 8
 _ARCHIVES = frozenset({"archive", "archive_list"})
@@ -109,7 +108,7 @@ class Dataset:
 
     def sources_of(self, split: str) -> list[Mapping[str, Any]]:
         """The sources that serve a split."""
-        return [each for each in self.sources if split in each.get("splits", [split])]
+        return [each for each in self.sources if _serves(each, split)]
 
     def archives(self, split: str | None = None) -> list[Archives]:
         """The sources of archives, of a split or all."""
@@ -117,14 +116,14 @@ class Dataset:
         return [
             Archives(number, source, number == last)
             for number, source in enumerate(self.sources)
-            if _ARCHIVES & set(source) and (split is None or split in source.get("splits", [split]))
+            if _ARCHIVES & set(source) and (split is None or _serves(source, split))
         ]
 
     def fetched_sources(self, split: str) -> list[dict[str, Any]]:
         """The sources that download_shard tries; archives by their number among all."""
         found = []
         for number, source in enumerate(self.sources):
-            if "folder" in source or split not in source.get("splits", [split]):
+            if "folder" in source or not _serves(source, split):
                 continue
             found.append({"number": number, **{k: v for k, v in source.items() if k != "splits"}})
         return found
@@ -194,6 +193,10 @@ class Dataset:
             raise UserError(f"{where}: no such folder or list of videos")
         if Path(self.videos).is_file() and not self.is_list:
             raise UserError(f"{where}: a list must end in one of: {', '.join(LIST_SUFFIXES)}")
+
+
+def _serves(source: Mapping[str, Any], split: str) -> bool:
+    return split in source.get("splits", [split])
 
 
 def _brought(name: str, files: Sequence[Mapping[str, Any]]) -> list[list[Any]]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
-import shutil
 import subprocess
 from collections.abc import Callable
 from fractions import Fraction
@@ -15,7 +13,7 @@ import numpy as np
 import pytest
 
 from cut.videos import EXACT_ONLY, VIDEOS, video
-from helpers import shared_clips
+from helpers import program_on_path, shared_clips
 from reelpack.cut.clip import CUTS, cut_clip, measure_clip
 from reelpack.cut.window import CutFile
 from reelpack.errors import ClipError
@@ -174,14 +172,6 @@ def test_a_window_without_a_picture(folder: Path, tmp_path: Path, how: str) -> N
 
 
 # ---- the ffmpeg program as an independent witness ------------------------------------------------
-
-
-def program_on_path() -> str:
-    program = shutil.which("ffmpeg")
-    if program is None:
-        assert os.environ.get("REELPACK_REQUIRE_FFMPEG") != "1", "no ffmpeg program is on PATH"
-        pytest.skip("no ffmpeg program on PATH")
-    return program
 
 
 def pictures_of(program: str, path: Path, *options: str) -> list[str]:

@@ -5,8 +5,6 @@ always is.
 """
 
 import contextlib
-import os
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from fractions import Fraction
@@ -18,6 +16,7 @@ import numpy as np
 import pytest
 
 from clips import write_clip
+from helpers import program_on_path
 from reelpack.errors import ClipError
 from reelpack.video.decode import decode_frames
 from reelpack.video.geometry import Crop, Scale, crop_frame, crop_offset, scaled_size
@@ -57,15 +56,6 @@ CLIPS: dict[str, dict[str, Any]] = {
     },
 }  # fmt: skip
 WINDOWS = [(0.0, 0.5), (0.2, 0.9), (0.333, 0.77), (0.48, 1.1)]
-
-
-def program_on_path() -> str:
-    program = shutil.which("ffmpeg")
-    if program is None:
-        if os.environ.get("REELPACK_REQUIRE_FFMPEG") == "1":
-            pytest.fail("REELPACK_REQUIRE_FFMPEG=1, but no ffmpeg program is on PATH")
-        pytest.skip("no ffmpeg program on PATH")
-    return program
 
 
 @pytest.fixture(params=[imageio_ffmpeg.get_ffmpeg_exe, program_on_path], ids=["imageio", "path"])
