@@ -16,8 +16,9 @@ SCHEMAS = sorted(SCHEMA_FOLDER.glob("*.schema.yaml"))
 CHECKED_LATER = {
     "/properties/recipes/additionalProperties",
     "/properties/models/additionalProperties",
+    "/properties/transformers/additionalProperties",
 }
-CARDS = {"recipe": "recipes", "model": "models", "dataset": "datasets"}
+CARDS = {kind: f"{kind}s" for kind in ("recipe", "model", "transformer", "dataset")}
 
 
 def objects(schema: Any, place: str = "") -> Iterator[tuple[str, dict]]:

@@ -66,6 +66,8 @@ class Dataset:
         by_split: whether rows are told apart by split (a list's column, a folder's first level).
         is_own: the config names the videos.
         trim: how clips get at their windows: virtual (no file is cut), exact or keyframe.
+        transformers: video transformers that learn from its codes, by name.
+        in_all: whether the target `all` builds it.
     """
 
     name: str
@@ -77,6 +79,8 @@ class Dataset:
     card: Mapping[str, Any] = field(default_factory=dict)
     is_own: bool = False
     trim: str = "virtual"
+    transformers: tuple[str, ...] = ()
+    in_all: bool = True
 
     @property
     def is_list(self) -> bool:
@@ -230,9 +234,17 @@ def own_dataset(name: str, asked: Mapping[str, Any], *, base: Path) -> Dataset:
         raise UserError(f"{where}.sources: only with a card that has annotations")
     by_split = isinstance(asked["shards"], dict)
     shards = asked["shards"] if by_split else {"all": asked["shards"]}
-    recipes = tuple(asked["recipes"])
-    trim = asked.get("trim", "virtual")
-    return Dataset(name, asked["videos"], shards, by_split, recipes, is_own=True, trim=trim)
+    return Dataset(
+        name,
+        asked["videos"],
+        shards,
+        by_split,
+        tuple(asked["recipes"]),
+        is_own=True,
+        trim=asked.get("trim", "virtual"),
+        transformers=tuple(asked["transformers"]),
+        in_all=asked["in_all"],
+    )
 
 
 def card_dataset(
@@ -274,6 +286,8 @@ def card_dataset(
         card=card,
         is_own=is_own,
         trim=asked.get("trim", card.get("trim", "virtual")),
+        transformers=tuple(asked["transformers"]),
+        in_all=asked["in_all"],
     )
 
 

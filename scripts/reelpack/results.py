@@ -22,9 +22,13 @@ STAGE_VERSIONS: dict[str, int] = {
     "crop_frames": 1,
     "extract_audio": 1,
     "train_vqvae": 1,
+    "import_vqvae": 1,
     "encode_group": 1,
     "encode_shard": 1,
     "write_pack": 1,
+    "train_transformer": 1,
+    "import_transformer": 1,
+    "generate_videos": 1,
 }
 
 

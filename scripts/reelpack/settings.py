@@ -2,7 +2,7 @@
 
 Only the cards that the config names are read, each when it is first asked for; never a manifest or
 a ledger. Flows in: config mapping and project folder. Flows out: datasets, splits, recipes, models,
-result strings.
+transformers, result strings.
 """
 
 from __future__ import annotations
@@ -16,11 +16,13 @@ from typing import Any
 from . import recipes as recipe_rules
 from .datasets import Dataset, card_dataset, own_dataset
 from .encoders.cards import CARDS
+from .encoders.lvt_files import vqvae_files
 from .errors import UserError
 from .formats import FORMAT_RULES
 from .recipes import Product, products
 from .results import STAGE_VERSIONS, result
 from .schema import check, load_yaml
+from .transformer.cards import check_recipe_of, check_transformer, training_of
 from .weights import WeightsEntry, load_registry
 
 NAME = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*")
@@ -39,7 +41,8 @@ class Settings:
 
     Args:
         config: the mapping that Snakemake read.
-        base: the project folder with `datasets/`, `recipes/`, `models/` and `weights.tsv`.
+        base: the project folder with `datasets/`, `recipes/`, `models/`, `transformers/` and
+            `weights.tsv`.
 
     Raises:
         UserError: one line that names the key, what it may be, and where.
@@ -54,6 +57,8 @@ class Settings:
         for dataset in self.datasets.values():
             for name in dataset.recipes:
                 self.recipe(name, where=f"config: datasets.{dataset.name}.recipes")
+            for name in dataset.transformers:
+                self._check_listed(name, dataset.name)
         if self.config["weights"]:
             _ = self.registry
 
@@ -89,7 +94,7 @@ class Settings:
     def _card(
         self, kind: str, name: str, *, where: str, chain: tuple[str, ...] = ()
     ) -> dict[str, Any]:
-        """Read a recipe or model with its `extends` resolved, not yet checked."""
+        """Read a recipe, model or transformer with its `extends` resolved, not yet checked."""
         folder = f"{kind}s"
         own = self.config[folder].get(name) if name not in chain else None
         path = self.base / folder / f"{name}.yaml"
@@ -164,14 +169,73 @@ class Settings:
                     f"{where}: architecture.filters: {sizes['filters']}; allowed: multiples of 2 and"
                     f" of codebooks ({sizes['codebooks']})"
                 )
-            data = self.datasets.get(model["dataset"])
-            if data is None or model["split"] not in data.shards:
-                raise UserError(
-                    f"{where}: dataset: learns from {model['dataset']}/{model['split']}, which"
-                    " config.yaml does not build; add it to datasets"
-                )
+            self._check_built(model["dataset"], model["split"], where=f"{where}: dataset")
+            if model["checkpoint"]:
+                _check_files(self._model_files(model), where=f"{where}: checkpoint")
             self._cards["model", name] = model
         return self._cards["model", name]
+
+    def _check_built(self, dataset: str, split: str, *, where: str) -> None:
+        data = self.datasets.get(dataset)
+        if data is None or split not in data.shards:
+            raise UserError(
+                f"{where}: learns from {dataset}/{split}, which config.yaml does not build; add it"
+                " to datasets"
+            )
+
+    def _model_files(self, model: Mapping[str, Any]) -> list[Path]:
+        return vqvae_files(Path(model["checkpoint"]))
+
+    def transformer(self, name: str, *, where: str = "config") -> dict[str, Any]:
+        """Return a transformer's card, complete and checked; `where` it is asked for stands in errors.
+
+        Its `samples.split` is filled in.
+        """
+        if ("transformer", name) not in self._cards:
+            if not NAME.fullmatch(name):
+                raise UserError(
+                    f"{where}: {name!r} is no transformer name; allowed: {NAME.pattern}"
+                )
+            card = self._card("transformer", name, where=where)
+            where = f"transformer {name}"
+            card = check("transformer", card, where=where)
+            samples = card["samples"]
+            samples["split"] = samples["split"] or card["held_out"] or card["split"]
+            for key, split in (
+                ("split", card["split"]),
+                ("held_out", card["held_out"]),
+                ("samples.split", samples["split"]),
+            ):
+                if split is not None:
+                    self._check_built(card["dataset"], split, where=f"{where}: {key}")
+            if card["held_out"] == card["split"]:
+                raise UserError(f"{where}: held_out: {card['split']}; allowed: not split itself")
+            recipe = self._learned_recipe(card, where=where)
+            model = self.model(recipe["encoder"]["model"], where=where)
+            side, stride = products(recipe)[0].side, CARDS["vqvae"].stride
+            assert side is not None
+            check_transformer(card, model=model, side=side, stride=stride, where=where)
+            if card["checkpoint"]:
+                _check_files([Path(card["checkpoint"])], where=f"{where}: checkpoint")
+            self._cards["transformer", name] = card
+        return self._cards["transformer", name]
+
+    def _learned_recipe(self, card: Mapping[str, Any], *, where: str) -> dict[str, Any]:
+        known = self.datasets[card["dataset"]].recipes
+        if card["recipe"] not in known:
+            raise UserError(
+                f"{where}: recipe: {card['recipe']!r} is not built of {card['dataset']}; one of its"
+                f" recipes in config.yaml: {', '.join(known)}"
+            )
+        recipe = self.recipe(card["recipe"], where=f"{where}: recipe")
+        check_recipe_of(card, recipe, where=where)
+        return recipe
+
+    def _check_listed(self, name: str, dataset: str) -> None:
+        where = f"config: datasets.{dataset}.transformers"
+        card = self.transformer(name, where=where)
+        if card["dataset"] != dataset:
+            raise UserError(f"{where}: {name} learns from {card['dataset']}; list it there")
 
     def model_shards(self, name: str) -> list[str]:
         """Names of the shards that a model learns from."""
@@ -202,11 +266,47 @@ class Settings:
         return self.frames_result(product) if product.crop is None else self.crop_result(product)
 
     def model_result(self, name: str) -> dict[str, Any]:
-        """Result of train_vqvae."""
+        """Result of train_vqvae, or what is known of an imported model before it is read."""
         model = self.model(name)
-        card = {key: value for key, value in model.items() if key != "description"}
+        if model["checkpoint"]:
+            return result("import_vqvae", {"architecture": model["architecture"]})
+        card = {k: v for k, v in model.items() if k not in ("description", "checkpoint")}
         pixels = self.crop_result(products(model)[0])
         return result("train_vqvae", {"model": card, "pixels": pixels})
+
+    def checkpoint_files(self, kind: str, name: str) -> list[str]:
+        """Return the published files that a model or a transformer is imported from, none if trained.
+
+        Args:
+            kind: model or transformer.
+            name: its name.
+        """
+        card = self.model(name) if kind == "model" else self.transformer(name)
+        if not card["checkpoint"]:
+            return []
+        files = self._model_files(card) if kind == "model" else [Path(card["checkpoint"])]
+        return [str(path) for path in files]
+
+    def import_result(self, kind: str, name: str) -> dict[str, Any]:
+        """Result of import_vqvae or import_transformer, with the state of the published files in it."""
+        card = self.model(name) if kind == "model" else self.transformer(name)
+        stage = "import_vqvae" if kind == "model" else "import_transformer"
+        stats = [(path, Path(path).stat()) for path in self.checkpoint_files(kind, name)]
+        files = [[path, stat.st_size, stat.st_mtime_ns] for path, stat in stats]
+        return result(stage, {"architecture": card["architecture"], "files": files})
+
+    def transformer_result(self, name: str) -> dict[str, Any]:
+        """Result of train_transformer; what the codes are stands in the packs' checksums."""
+        card = self.transformer(name)
+        packs = {key: card[key] for key in ("dataset", "split", "recipe", "held_out")}
+        model = {"architecture": card["architecture"], "training": training_of(card)}
+        return result("train_transformer", {"model": model, **packs})
+
+    def generate_result(self, name: str) -> dict[str, Any]:
+        """Result of generate_videos, beside its models and the pack."""
+        card = self.transformer(name)
+        samples = {key: value for key, value in card["samples"].items() if key != "split"}
+        return result("generate_videos", {"samples": samples, "recipe": card["recipe"]})
 
     def weights_key(self, name: str) -> dict[str, str]:
         """What identifies a weights file: name and checksum (address where none is published)."""
@@ -287,6 +387,11 @@ class Settings:
         )
 
     @property
+    def transformers(self) -> list[str]:
+        """Names of the transformers that the configured datasets list."""
+        return sorted({name for data in self.datasets.values() for name in data.transformers})
+
+    @property
     def models(self) -> list[str]:
         """Names of the models that the configured recipes encode with."""
         recipes = [self.recipe(name) for data in self.datasets.values() for name in data.recipes]
@@ -324,3 +429,9 @@ class Settings:
     def download_options(self) -> dict[str, Any]:
         """How to download; no part of any result."""
         return dict(self.config["downloads"])
+
+
+def _check_files(paths: list[Path], *, where: str) -> None:
+    for path in paths:
+        if not path.is_file():
+            raise UserError(f"{where}: {path}: no such file")

@@ -75,8 +75,8 @@ def folder(tmp_path):
     return tmp_path
 
 
-def shipped(name: str) -> dict:
-    return load_yaml(ROOT / "models" / f"{name}.yaml")
+def shipped(name: str, *, folder: str = "models") -> dict:
+    return load_yaml(ROOT / folder / f"{name}.yaml")
 
 
 @pytest.mark.parametrize(("config", "name"), [("bair", "prdvqvae2"), ("kinetics", "kdvqvae")])
@@ -93,7 +93,7 @@ def test_the_shipped_vqvae_cards_are_the_published_configurations(folder, config
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_the_shipped_transformer_cards_are_the_presets(name):
-    settings = TransformerSettings.from_card(shipped(f"transformers/{name.lower()}"))
+    settings = TransformerSettings.from_card(shipped(name.lower(), folder="transformers"))
     frames = 4 if name == "DSSVT" else 16
     assert settings == TransformerSettings(PRESETS[name], steps=600_000, frames=frames)
 
@@ -101,7 +101,7 @@ def test_the_shipped_transformer_cards_are_the_presets(name):
 def test_a_transformer_s_configuration_is_read(folder):
     read = transformer_card(read_config(folder / "transformer.yaml"))
     assert TransformerSettings.from_card(read) == TransformerSettings.from_card(
-        shipped("transformers/dssvt")
+        shipped("dssvt", folder="transformers")
     )
 
 

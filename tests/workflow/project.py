@@ -25,8 +25,8 @@ from helpers import ROOT
 from reelpack.manifest import shard_of
 
 CHECKOUT = (
-    *("Snakefile", "rules", "scripts", "profiles", "datasets", "recipes", "models", "weights.tsv"),
-    *("envs", "slurm"),
+    *("Snakefile", "rules", "scripts", "profiles", "datasets", "recipes", "models", "transformers"),
+    *("weights.tsv", "envs", "slurm"),
 )
 TARGETS = {"all", "kites", "waves", "ponds"}
 KITES = tuple(f"kite{number}" for number in range(8))

@@ -20,10 +20,9 @@ from torch import Tensor
 from reelpack.errors import UserError
 from reelpack.files import replace_file
 
+from .lvt_files import FILE, FOLDERS
 from .vqvae import VQVAE, Architecture
 
-FILE = "model_final.pth"
-FOLDERS = {"netE": "encoder", "netG": "generator", "netC": "codebook"}
 _FIRST_CODEBOOK = "ve.0."
 _BLOCK = re.compile(r"layers\.(\d+)\.block\.1\.weight")
 
