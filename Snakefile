@@ -23,6 +23,7 @@ wildcard_constraints:
     recipe=r"[a-z0-9]+([_-][a-z0-9]+)*",
     group=r"[a-z0-9]+([_-][a-z0-9]+)*",
     model=r"[a-z0-9]+([_-][a-z0-9]+)*",
+    transformer=r"[a-z0-9]+([_-][a-z0-9]+)*",
     weights=r"[A-Za-z0-9._-]+",
     sampling=r"[a-z0-9.-]+(_[a-z0-9.-]+)*",
     crop=r"[a-z0-9.-]+(_[a-z0-9.-]+)*",
@@ -30,9 +31,10 @@ wildcard_constraints:
 
 
 rule all:
-    """Build every recipe of every dataset in config.yaml."""
+    """Build every dataset in config.yaml, but for those with `in_all: false`."""
     input:
-        packs=get_packs(SETTINGS.datasets),
+        packs=get_packs(get_all()),
+        samples=get_samples(get_all()),
 
 
 include: "rules/manifest.smk"
@@ -44,6 +46,7 @@ include: "rules/audio.smk"
 include: "rules/train.smk"
 include: "rules/encode.smk"
 include: "rules/pack.smk"
+include: "rules/transformer.smk"
 include: "rules/report.smk"
 include: "rules/audit.smk"
 include: "rules/targets.smk"

@@ -41,6 +41,11 @@ def get_choice(names):
     return "|".join(re.escape(name) for name in sorted(names)) or "(?!)"
 
 
+def get_others(names):
+    """Return a pattern that matches any name of a model but these."""
+    return rf"(?!(?:{get_choice(names)})(?:[/.]|$))[a-z0-9]+(?:[_-][a-z0-9]+)*"
+
+
 def get_script(name):
     """Return a command of scripts/ as a Path: paths are not recorded, so moving or touching reruns nothing."""
     return Path(workflow.basedir) / "scripts" / f"{name}.py"
@@ -56,9 +61,22 @@ def get_products():
 
 
 PRODUCTS = get_products()
+IMPORTED_MODELS = [
+    name for name in SETTINGS.models if SETTINGS.checkpoint_files("model", name)
+]
+IMPORTED_TRANSFORMERS = [
+    name
+    for name in SETTINGS.transformers
+    if SETTINGS.checkpoint_files("transformer", name)
+]
 
 
 # ---- targets -----------------------------------------------------------------------------------
+
+
+def get_all():
+    """Return the datasets that the target `all` builds."""
+    return [name for name, data in SETTINGS.datasets.items() if data.in_all]
 
 
 def get_splits(datasets):
@@ -77,19 +95,29 @@ def get_packs(datasets):
     ]
 
 
+def get_samples(datasets):
+    """Return the tables of what the transformers of these datasets generate."""
+    return [
+        f"results/{dataset}/{SETTINGS.transformer(name)['samples']['split']}"
+        f"/samples/{name}/samples.csv"
+        for dataset in datasets
+        for name in SETTINGS.datasets[dataset].transformers
+    ]
+
+
 def get_weights():
-    """Return the original files of all weights that recipes in use encode with."""
-    recipes = {r for data in SETTINGS.datasets.values() for r in data.recipes}
+    """Return the original files of all weights that `all` encodes with."""
+    recipes = {r for name in get_all() for r in SETTINGS.datasets[name].recipes}
     encoders = [SETTINGS.recipe(recipe)["encoder"] or {} for recipe in sorted(recipes)]
     names = {encoder["weights"] for encoder in encoders if "weights" in encoder}
     return [f"resources/weights/{name}/original" for name in sorted(names)]
 
 
 def get_downloads():
-    """Return the ledgers of all downloads."""
+    """Return the ledgers of all downloads that `all` needs."""
     return [
         path
-        for name, split in get_splits(SETTINGS.datasets)
+        for name, split in get_splits(get_all())
         for path in get_shard_files(
             name, split, "results/{dataset}/{split}/downloads/{shard}.ledger.parquet"
         )
@@ -319,14 +347,20 @@ def get_train_tables(wildcards):
     ]
 
 
+def get_first_table(dataset, split):
+    """Return one table of a split; see manifest.smk for why."""
+    return (
+        f"results/{dataset}/{split}/shards/{SETTINGS.shards(dataset, split)[0]}.parquet"
+    )
+
+
 def get_learned_table(wildcards):
     """Return one table of what a recipe's model learned from; see manifest.smk for why."""
     encoder = SETTINGS.recipe(wildcards.recipe)["encoder"]
-    if encoder is None or "model" not in encoder:
+    if encoder is None or "model" not in encoder or encoder["model"] in IMPORTED_MODELS:
         return []
     model = SETTINGS.model(encoder["model"])
-    first = SETTINGS.model_shards(encoder["model"])[0]
-    return [f"results/{model['dataset']}/{model['split']}/shards/{first}.parquet"]
+    return [get_first_table(model["dataset"], model["split"])]
 
 
 def get_model_result(wildcards):
@@ -338,6 +372,21 @@ def get_model_result(wildcards):
 def get_model_threads(wildcards):
     """Return the threads that a model's card fixes."""
     return SETTINGS.model(wildcards.model)["training"]["threads"]
+
+
+def get_checkpoint(kind):
+    """Return an input function for the published files that a model or a transformer is imported from."""
+    return lambda wildcards: SETTINGS.checkpoint_files(kind, wildcards[kind])
+
+
+def get_checkpoint_folder(wildcards):
+    """Return the folder of published files that a model is imported from."""
+    return SETTINGS.model(wildcards.model)["checkpoint"]
+
+
+def get_import_result(kind):
+    """Return a param function for the result string of import_vqvae or import_transformer."""
+    return lambda wildcards: canonical(SETTINGS.import_result(kind, wildcards[kind]))
 
 
 # ---- encoding ----------------------------------------------------------------------------------
@@ -483,6 +532,101 @@ def get_pack_result(wildcards):
     return canonical(
         SETTINGS.pack_result(wildcards.dataset, wildcards.split, wildcards.recipe)
     )
+
+
+# ---- transformers ------------------------------------------------------------------------------
+
+
+def get_learned_packs(transformer):
+    """Return the packs that a transformer learns from and is measured on."""
+    card = SETTINGS.transformer(transformer)
+    splits = [card["split"], card["held_out"]]
+    return [
+        f"results/{card['dataset']}/{split}/packs/{card['recipe']}"
+        for split in splits
+        if split is not None
+    ]
+
+
+def get_transformer_packs(name):
+    """Return an input function for one file of each pack that a transformer depends on."""
+    return lambda wildcards: [
+        f"{pack}/{name}" for pack in get_learned_packs(wildcards.transformer)
+    ]
+
+
+def get_transformer_codes(wildcards):
+    """Return the pack that a transformer learns from."""
+    return get_learned_packs(wildcards.transformer)[0]
+
+
+def get_transformer_held_out(wildcards):
+    """Return the option that names the pack that a transformer is measured on, if there is one."""
+    return [
+        part
+        for pack in get_learned_packs(wildcards.transformer)[1:]
+        for part in ("--held-out", pack)
+    ]
+
+
+def get_code_tables(transformer, splits):
+    """Return one table of each of these splits, and of what the VQ-VAE of the codes learned from."""
+    card = SETTINGS.transformer(transformer)
+    own = [get_first_table(card["dataset"], split) for split in splits if split]
+    learned = get_learned_table(SimpleNamespace(recipe=card["recipe"]))
+    return sorted({*own, *learned})
+
+
+def get_transformer_tables(wildcards):
+    """Return one table of each split that a transformer depends on; see manifest.smk for why."""
+    card = SETTINGS.transformer(wildcards.transformer)
+    return get_code_tables(wildcards.transformer, [card["split"], card["held_out"]])
+
+
+def get_transformer_result(wildcards):
+    """Return train_transformer's result string."""
+    return canonical(SETTINGS.transformer_result(wildcards.transformer))
+
+
+def get_transformer_threads(wildcards):
+    """Return the threads that a transformer's card fixes."""
+    return SETTINGS.transformer(wildcards.transformer)["training"]["threads"]
+
+
+def get_transformer_devices(wildcards):
+    """Return the GPUs that a transformer's card asks for."""
+    return SETTINGS.transformer(wildcards.transformer)["training"]["devices"]
+
+
+def get_generate_codes(wildcards):
+    """Return the pack whose videos are continued."""
+    recipe = SETTINGS.transformer(wildcards.transformer)["recipe"]
+    return f"results/{wildcards.dataset}/{wildcards.split}/packs/{recipe}"
+
+
+def get_generate_files(name):
+    """Return an input function for one file of the pack whose videos are continued."""
+    return lambda wildcards: f"{get_generate_codes(wildcards)}/{name}"
+
+
+def get_generate_tables(wildcards):
+    """Return one table of each split that samples depend on; see manifest.smk for why."""
+    splits = [wildcards.split]
+    if wildcards.transformer not in IMPORTED_TRANSFORMERS:
+        card = SETTINGS.transformer(wildcards.transformer)
+        splits += [card["split"], card["held_out"]]
+    return get_code_tables(wildcards.transformer, splits)
+
+
+def get_generate_vqvae(wildcards):
+    """Return the VQ-VAE that a transformer's codes are of."""
+    card = SETTINGS.transformer(wildcards.transformer)
+    return get_encode_weights(SimpleNamespace(recipe=card["recipe"]))
+
+
+def get_generate_result(wildcards):
+    """Return generate_videos' result string."""
+    return canonical(SETTINGS.generate_result(wildcards.transformer))
 
 
 # ---- report ------------------------------------------------------------------------------------

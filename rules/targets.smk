@@ -1,4 +1,5 @@
-"""One target per dataset: `snakemake ucf101` builds all recipes that config.yaml lists for it.
+"""One target per dataset: `snakemake ucf101` builds all recipes that config.yaml lists for it, and the
+samples of its transformers.
 
 `snakemake download` stops when all videos and weights are here, for machines that alone reach the internet.
 """
@@ -18,4 +19,5 @@ for dataset in SETTINGS.datasets:
             dataset
         input:
             packs=get_packs([dataset]),
+            samples=get_samples([dataset]),
         localrule: True

@@ -1,7 +1,7 @@
 """Training of the models that recipes encode with.
 
-Inputs: the staged shards that the model's card names.
-Outputs: resources/models/{dataset}/{model}/.
+Inputs: the staged shards that the model's card names, or the published files that it names.
+Outputs: resources/models/{dataset}/{model}/; of an imported one model.safetensors alone.
 """
 
 
@@ -25,6 +25,8 @@ rule train_vqvae:
         "logs/train_vqvae/{dataset}/{model}.log",
     benchmark:
         "benchmarks/train_vqvae/{dataset}/{model}.tsv"
+    wildcard_constraints:
+        model=get_others(IMPORTED_MODELS),
     conda:
         "../envs/encode.yaml"
     threads: get_model_threads
@@ -39,3 +41,26 @@ rule train_vqvae:
         "python {params.script:q} --frames {params.folder:q}"
         " --params {params.result:q} --journal {params.journal:q} --model {output.model:q} --metrics {output.metrics:q}"
         " --picture {output.picture:q} --gpus {resources.gpu} > {log:q} 2>&1"
+
+
+rule import_vqvae:
+    """Take a VQ-VAE from the files that the published code wrote."""
+    input:
+        checkpoint=get_checkpoint("model"),
+    output:
+        model="resources/models/{dataset}/{model}/model.safetensors",
+    log:
+        "logs/import_vqvae/{dataset}/{model}.log",
+    benchmark:
+        "benchmarks/import_vqvae/{dataset}/{model}.tsv"
+    wildcard_constraints:
+        model=get_choice(IMPORTED_MODELS),
+    conda:
+        "../envs/encode.yaml"
+    params:
+        script=get_script("import_vqvae"),
+        result=get_import_result("model"),
+        folder=get_checkpoint_folder,
+    shell:
+        "python {params.script:q} --checkpoint {params.folder:q} --params {params.result:q}"
+        " --model {output.model:q} > {log:q} 2>&1"

@@ -1,6 +1,11 @@
-"""Continue a video from its first frames, with a trained VQ-VAE and a trained video transformer."""
+"""Continue videos from their first frames, with a trained VQ-VAE and a trained video transformer.
+
+Either one video, whose first frames lie in a folder, or the first videos of a pack of codes.
+"""
 
 import argparse
+import json
+from dataclasses import fields
 from pathlib import Path
 
 from reelpack import cli
@@ -9,6 +14,8 @@ from reelpack.encoders import set_deterministic
 from reelpack.encoders.vqvae import VQVAEEncoder
 from reelpack.errors import UserError
 from reelpack.transformer.checkpoints import load_model
+from reelpack.transformer.generation import SampleSettings, generate_pack
+from reelpack.transformer.model import VideoTransformer
 from reelpack.transformer.pictures import (
     SHEET,
     continue_frames,
@@ -18,49 +25,82 @@ from reelpack.transformer.pictures import (
     write_sheet,
 )
 
+OPTIONS = {
+    "clips": (int, "of a pack: how many videos to continue"),
+    "primed": (int, "frames to start from"),
+    "length": (int, "frames in all"),
+    "samples": (int, "how many to draw of each video"),
+    "temperature": (float, "divides the scores; 0 takes the likeliest codes"),
+    "seed": (int, "of the draws"),
+    "fps": (int, "pace of the videos"),
+}
+
 
 def main() -> None:
     """Parse the arguments and write the samples."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--frames", required=True, type=Path, help="folder of the first frames")
+    given = parser.add_mutually_exclusive_group(required=True)
+    given.add_argument("--frames", type=Path, help="folder of the first frames of one video")
+    given.add_argument("--codes", type=Path, help="lvt_codes pack")
     parser.add_argument("--vqvae", required=True, type=Path, help="safetensors of the VQ-VAE")
     parser.add_argument("--model", required=True, type=Path, help="safetensors of the transformer")
     parser.add_argument("--output", required=True, type=Path, help="folder to write samples into")
-    parser.add_argument("--primed", type=int, default=5, help="frames to start from (default: 5)")
-    parser.add_argument("--length", type=int, default=16, help="frames in all (default: 16)")
-    parser.add_argument("--samples", type=int, default=1, help="how many to draw (default: 1)")
-    parser.add_argument("--temperature", type=float, default=1.0, help="0: the likeliest codes")
-    parser.add_argument("--seed", type=int, default=0, help="of the draws (default: 0)")
-    parser.add_argument("--fps", type=int, default=8, help="pace of the videos (default: 8)")
+    parser.add_argument("--journal", type=Path, help="of a pack: folder for finished samples")
+    parser.add_argument(
+        "--params", metavar="JSON", help="the stage's result string, instead of the options below"
+    )
+    for field in fields(SampleSettings):
+        kind, what = OPTIONS[field.name]
+        help_text = f"{what} (default: {field.default})"
+        parser.add_argument(f"--{field.name}", type=kind, default=field.default, help=help_text)
     parser.add_argument("--threads", type=int, default=1, help="CPU threads (default: 1)")
     parser.add_argument("--gpus", type=int, default=0, help="GPUs that the job asked for")
     args = parser.parse_args()
-    for name in ("primed", "length", "samples", "fps", "threads"):
-        if getattr(args, name) < 1:
-            raise UserError(f"--{name}: {getattr(args, name)}; allowed: at least 1")
+    if args.threads < 1:
+        raise UserError(f"threads: {args.threads}; allowed: at least 1")
+    settings = SampleSettings(
+        **json.loads(args.params)["samples"]
+        if args.params
+        else {field.name: getattr(args, field.name) for field in fields(SampleSettings)}
+    )
     device = choose_device(args.gpus)
     set_deterministic(threads=args.threads)
     codec = VQVAEEncoder(args.vqvae, device=device)
     model = load_model(args.model).to(device)
-    given = read_frames(args.frames, args.primed)
-    numbers = range(args.samples)
+    if args.codes is not None:
+        journal = args.journal or args.output.with_name(f".{args.output.name}.journal")
+        generate_pack(args.codes, codec, model, settings, journal=journal, output=args.output)
+    else:
+        _continue_one(args.frames, codec, model, settings, output=args.output)
+    print(f"{args.output}: {settings.samples} samples of {settings.length} frames, {SHEET}")
+
+
+def _continue_one(
+    frames: Path,
+    codec: VQVAEEncoder,
+    model: VideoTransformer,
+    settings: SampleSettings,
+    *,
+    output: Path,
+) -> None:
+    given = read_frames(frames, settings.primed)
+    numbers = range(settings.samples)
     drawn = continue_frames(
         given,
         codec,
         model,
-        length=args.length,
+        length=settings.length,
         samples=numbers,
-        seed=args.seed,
-        temperature=args.temperature,
+        seed=settings.seed,
+        temperature=settings.temperature,
     )
     rows = [("given", given)]
     for number, codes in zip(numbers, drawn, strict=True):
-        frames = decode_codes(codec, codes)
-        write_sample(args.output / f"sample_{number}", frames, fps=args.fps)
-        rows.append((f"sample {number}", frames))
-    write_sheet(args.output / SHEET, rows)
-    print(f"{args.output}: {args.samples} samples of {args.length} frames, {SHEET}")
+        made = decode_codes(codec, codes)
+        write_sample(output / f"sample_{number}", made, fps=settings.fps)
+        rows.append((f"sample {number}", made))
+    write_sheet(output / SHEET, rows, primed=settings.primed)
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    cli.run_job(main)

@@ -67,7 +67,7 @@ MISTAKES = {
     "top key": (config(foo=1), "config: unknown key 'foo'; allowed: datasets, downloads"),
     "dataset key": (
         mine(bar=1),
-        "config: datasets.mine: unknown key 'bar'; allowed: in_all, recipes, shards, sources, splits, transformers, trim, videos",
+        "config: datasets.mine: unknown key 'bar'; allowed: in_all, recipes, shards, sources, spl",
     ),
     "weights key": (
         config(weights={"dalle_encoder": {"file": "x"}}),

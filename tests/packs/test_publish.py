@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from packs.samples import ONE, cases, context, entries, entry, failure
+from reelpack import whole_folder
 from reelpack.errors import UserError
 from reelpack.formats import Kind
 from reelpack.packs import Entry, get_format, publish
-from reelpack.packs import publish as publish_function
 from reelpack.packs.verify import verify_pack
 
 VIMPAC = get_format("vimpac_lmdb")
@@ -110,8 +110,7 @@ def test_a_new_pack_takes_the_old_ones_place(tmp_path: Path) -> None:
 
 
 def test_file_systems_without_exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    module = sys.modules[publish_function.__module__]
-    monkeypatch.setattr(module, "_exchange", lambda one, other: False)
+    monkeypatch.setattr(whole_folder, "_exchange", lambda one, other: False)
     pack = tmp_path / "pack"
     put(pack, 5)
     put(pack, 3)

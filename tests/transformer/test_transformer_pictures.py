@@ -108,7 +108,9 @@ def test_a_video_that_fails_leaves_nothing(tmp_path):
 
 
 def test_the_sheet_shows_all_frames(tmp_path):
-    write_sheet(tmp_path / "a.png", [("given", FRAMES), ("sample 0", pictures(0, 10, 16, 16))])
+    write_sheet(
+        tmp_path / "a.png", [("given", FRAMES), ("sample 0", pictures(0, 10, 16, 16))], primed=3
+    )
     with Image.open(tmp_path / "a.png") as image:
         assert image.width >= 10 * 96
 

@@ -7,10 +7,7 @@ In: finished entries and the failures of a split. Out, in the pack folder: the f
 from __future__ import annotations
 
 import csv
-import ctypes
 import os
-import secrets
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -20,10 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reelpack.errors import ClipError, UserError
-from reelpack.files import noticing_full_disk, sha256_file
+from reelpack.files import sha256_file
 from reelpack.packs.base import Entry, PackContext, PackFormat, StoredEntry, value_sha256
 from reelpack.packs.names import SeenIds, TakenNames
 from reelpack.results import canonical
+from reelpack.whole_folder import replace_folder
 
 FAILURES = "failures.csv"
 ENTRIES = "entries.parquet"
@@ -32,8 +30,6 @@ PROVENANCE = "provenance.json"
 FAILURE_COLUMNS = ("clip_id", "stage", "class", "message")
 
 _ROWS_PER_GROUP = 10_000
-_AT_WORKING_FOLDER = -100
-_RENAME_EXCHANGE = 2
 
 
 def publish(
@@ -75,21 +71,11 @@ def publish(
         ValueError: ids repeat, or entries and failures do not add up to `expected`.
     """
     pack_format.check(context)
-    folder = folder.resolve()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _clear_leftovers(folder)
-    scratch = folder.with_name(f".{folder.name}.tmp-{secrets.token_hex(4)}")
-    scratch.mkdir()
-    try:
-        with noticing_full_disk(folder.parent):
-            counts = _write_all(
-                scratch, pack_format, entries, context, failures=failures, provenance=provenance
-            )
-            _check_counts(counts, context, expected=expected, max_failed=max_failed)
-            _sync_file_system(scratch)
-            _put_in_place(scratch, folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+    with replace_folder(folder) as scratch:
+        counts = _write_all(
+            scratch, pack_format, entries, context, failures=failures, provenance=provenance
+        )
+        _check_counts(counts, context, expected=expected, max_failed=max_failed)
     return counts
 
 
@@ -281,52 +267,3 @@ def _write_checksums(folder: Path) -> None:
                 plain = name.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
                 mark = "" if plain == name else "\\"
                 lines.write(f"{mark}{sha256_file(path)}  {plain}\n")
-
-
-def _clear_leftovers(folder: Path) -> None:
-    for kind in ("tmp", "old"):
-        for leftover in folder.parent.glob(f".{_literal(folder.name)}.{kind}-*"):
-            shutil.rmtree(leftover)
-
-
-def _literal(name: str) -> str:
-    return "".join(f"[{char}]" if char in "*?[" else char for char in name)
-
-
-def _sync_file_system(folder: Path) -> None:
-    """Flush everything at once: millions of files are too many to sync one by one."""
-    library = ctypes.CDLL(None, use_errno=True)
-    if not hasattr(library, "syncfs"):
-        os.sync()
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        if library.syncfs(descriptor):
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code), str(folder))
-    finally:
-        os.close(descriptor)
-
-
-def _put_in_place(scratch: Path, folder: Path) -> None:
-    if not folder.exists():
-        scratch.rename(folder)
-    elif not _exchange(scratch, folder):
-        old = folder.with_name(f".{folder.name}.old-{secrets.token_hex(4)}")
-        folder.rename(old)
-        scratch.rename(folder)
-        shutil.rmtree(old)
-    descriptor = os.open(folder.parent, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Swap two folders in one step; False where the file system cannot (NFS, for one)."""
-    swap = getattr(ctypes.CDLL(None), "renameat2", None)
-    if swap is None:
-        return False
-    here = _AT_WORKING_FOLDER
-    return bool(swap(here, os.fsencode(one), here, os.fsencode(other), _RENAME_EXCHANGE) == 0)

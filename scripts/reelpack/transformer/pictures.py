@@ -27,6 +27,7 @@ from .sampling import generate
 Frames = npt.NDArray[np.uint8]
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".webp"})
 VIDEO, SHEET = "sample.mp4", "samples.png"
+_BAR, _BAR_SHARE = (200, 30, 30), 24
 
 
 class Codec(Protocol):
@@ -148,12 +149,27 @@ def write_video(path: Path, frames: Frames, *, fps: int) -> None:
         container.mux(stream.encode())
 
 
-def write_sheet(path: Path, rows: Sequence[tuple[str, Frames]]) -> None:
-    """Write one picture with a titled row of frames per video, each uint8[T, H, W, 3]."""
-    columns = max(len(frames) for _, frames in rows)
-    sheet = contact_sheet([(title, list(frames)) for title, frames in rows], columns=columns)
+def write_sheet(path: Path, rows: Sequence[tuple[str, Frames]], *, primed: int) -> None:
+    """Write one picture with a titled row of frames per video, a red bar behind the primed ones.
+
+    Args:
+        path: the PNG file.
+        rows: title and frames, uint8[T, H, W, 3].
+        primed: how many frames of a row are given.
+    """
+    columns = max(len(frames) for _, frames in rows) + 1
+    marked = [(title, _with_bar(frames, primed)) for title, frames in rows]
+    sheet = contact_sheet(marked, columns=columns)
     with replace_file(path) as temporary:
         sheet.save(temporary, format="PNG")
+
+
+def _with_bar(frames: Frames, primed: int) -> list[Frames]:
+    """Put a narrow red picture behind the first `primed` frames."""
+    height = frames.shape[1]
+    bar = np.empty((height, max(1, height // _BAR_SHARE), 3), np.uint8)
+    bar[:] = _BAR
+    return [*frames[:primed], bar, *frames[primed:]]
 
 
 def _natural(path: Path) -> tuple[list[tuple[int, str]], str]:
