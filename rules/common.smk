@@ -97,11 +97,17 @@ def get_packs(datasets):
 
 def get_samples(datasets):
     """Return the tables of what the transformers of these datasets generate."""
-    return [
-        f"results/{dataset}/{SETTINGS.transformer(name)['samples']['split']}"
-        f"/samples/{name}/samples.csv"
+    pattern = "results/{dataset}/{split}/samples/{transformer}/samples.csv"
+    cards = [
+        (dataset, name, SETTINGS.transformer(name))
         for dataset in datasets
         for name in SETTINGS.datasets[dataset].transformers
+    ]
+    return [
+        pattern.format(
+            dataset=dataset, split=card["samples"]["split"], transformer=name
+        )
+        for dataset, name, card in cards
     ]
 
 

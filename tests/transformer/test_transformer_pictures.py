@@ -125,5 +125,19 @@ def test_the_command_writes_samples(weights, tmp_path):
     for number in (0, 1):
         assert read_frames(tmp_path / "out" / f"sample_{number}", 4).shape == (4, 16, 16, 3)
     assert (tmp_path / "out" / "samples.png").is_file()
-    wrong = command("generate_videos", *places, *models, "--primed=0")
-    assert (wrong.returncode, wrong.stderr) == (2, "error: --primed: 0; allowed: at least 1\n")
+
+
+@pytest.mark.parametrize(
+    ("option", "line"),
+    [
+        ("--primed=0", "primed: 0; allowed: at least 1"),
+        ("--temperature=-1", "temperature: -1.0; allowed: at least 0"),
+        ("--temperature=inf", "temperature: inf; allowed: at least 0"),
+        ("--length=4", "primed: 5; allowed: at most length (4), the frames of a sample"),
+        ("--threads=0", "threads: 0; allowed: at least 1"),
+    ],
+)
+def test_a_wrong_option_is_one_line(tmp_path, option, line):
+    places = [part for name in ("vqvae", "model", "output") for part in (f"--{name}", tmp_path)]
+    wrong = command("generate_videos", "--frames", tmp_path, *places, option)
+    assert (wrong.returncode, wrong.stderr) == (2, f"error: {line}\n")
