@@ -35,6 +35,7 @@ rule all:
     input:
         packs=get_packs(get_all()),
         samples=get_samples(get_all()),
+        measures=get_measures(get_all()),
 
 
 include: "rules/manifest.smk"
@@ -45,6 +46,7 @@ include: "rules/frames.smk"
 include: "rules/audio.smk"
 include: "rules/train.smk"
 include: "rules/encode.smk"
+include: "rules/measure.smk"
 include: "rules/pack.smk"
 include: "rules/transformer.smk"
 include: "rules/report.smk"

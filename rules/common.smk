@@ -111,6 +111,16 @@ def get_samples(datasets):
     ]
 
 
+def get_measures(datasets):
+    """Return the measures of all recipes of these datasets whose codes can be turned into pictures."""
+    return [
+        f"results/{name}/{split}/measures/{recipe}.json"
+        for name, split in get_splits(datasets)
+        for recipe in SETTINGS.datasets[name].recipes
+        if SETTINGS.is_measured(recipe)
+    ]
+
+
 def get_weights():
     """Return the original files of all weights that `all` encodes with."""
     recipes = {r for name in get_all() for r in SETTINGS.datasets[name].recipes}
@@ -633,6 +643,47 @@ def get_generate_vqvae(wildcards):
 def get_generate_result(wildcards):
     """Return generate_videos' result string."""
     return canonical(SETTINGS.generate_result(wildcards.transformer))
+
+
+# ---- measures ----------------------------------------------------------------------------------
+
+
+def get_measured_patterns(recipe):
+    """Return the paths, still with wildcards, of a recipe's staged shards; none when streamed."""
+    card = SETTINGS.recipe(recipe)
+    is_staged = card["mode"] == "staged"
+    return [get_pixels(p, "tar") for p in products(card)] if is_staged else []
+
+
+def get_measured_clips(wildcards):
+    """Return the clip tables of a split."""
+    pattern = "results/{dataset}/{split}/clips/{shard}.parquet"
+    return get_shard_files(wildcards.dataset, wildcards.split, pattern)
+
+
+def get_measured_pixels(wildcards):
+    """Return the staged shards of a split that a recipe's codes are compared with."""
+    return [
+        path
+        for pattern in get_measured_patterns(wildcards.recipe)
+        for path in get_shard_files(wildcards.dataset, wildcards.split, pattern)
+    ]
+
+
+def get_measured_folders(wildcards):
+    """Return the folders of these staged shards, as JSON: both modes measure the same."""
+    folders = [
+        str(Path(pattern).parent).format(**dict(wildcards.items()))
+        for pattern in get_measured_patterns(wildcards.recipe)
+    ]
+    return Unrecorded(canonical(folders))
+
+
+def get_measure_result(wildcards):
+    """Return measure_codes' result string."""
+    return canonical(
+        SETTINGS.measure_result(wildcards.dataset, wildcards.split, wildcards.recipe)
+    )
 
 
 # ---- report ------------------------------------------------------------------------------------

@@ -20,4 +20,5 @@ for dataset in SETTINGS.datasets:
         input:
             packs=get_packs([dataset]),
             samples=get_samples([dataset]),
+            measures=get_measures([dataset]),
         localrule: True

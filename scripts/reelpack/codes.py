@@ -8,6 +8,7 @@ order. The metadata key `reelpack` tells, as canonical JSON, with what they were
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from .results import canonical
 Tokens = NDArray[Any]
 METADATA = "reelpack"
 ROWS = "rows"
+_BLOCK_BYTES = 1 << 24
 
 
 def clip_bytes(tokens: Sequence[Tokens]) -> bytes:
@@ -74,6 +76,16 @@ class CodesShard:
         with reading(self.path):
             start, end = self._rows[number : number + 2]
             return [self._file.get_slice(name)[start:end] for name in self._names]
+
+    def blocks(self) -> Iterator[Tokens]:
+        """Yield all tokens, crop set by crop set, in pieces [T, ...] of some megabytes."""
+        with reading(self.path):
+            for name in self._names:
+                part = self._file.get_slice(name)
+                count, *shape = part.get_shape()
+                step = max(1, _BLOCK_BYTES // (8 * math.prod(shape)))
+                for start in range(0, count, step):
+                    yield part[start : min(start + step, count)]
 
 
 def split_codes(

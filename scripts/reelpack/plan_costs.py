@@ -23,7 +23,7 @@ _FIRST = ("make_demo", "fetch_weights", "convert_weights", "make_manifest")
 # Rules that are not named here come before all others: they fetch what these need.
 _RUNNING_ORDER = (
     *(*_FIRST, *_STAGES[:-1]),
-    *("train_vqvae", "encode_group", _STAGES[-1], "write_pack"),
+    *("train_vqvae", "encode_group", _STAGES[-1], "write_pack", "measure_codes"),
 )
 # Folders that sort outputs by their kind, and do not tell jobs of a rule apart.
 _FOLDERS = frozenset({"packs", "models", "weights", "videos", "annotations"})
@@ -100,7 +100,7 @@ def read_jobs(summary: Iterable[str]) -> list[Job]:
     """Read jobs from the lines of `snakemake --summary`: one row per output file.
 
     The rows do not say which files are of one job, but their names do: those of a shard's job hold the
-    shard, and other jobs have a folder of their own.
+    shard, those of a recipe's measures the recipe, and other jobs have a folder of their own.
 
     Args:
         summary: lines of tab-separated values with a header.
@@ -127,6 +127,8 @@ def _identify(rule: str, output: Path) -> tuple[Key, str]:
         return (rule, (dataset, split, *place)), name.split(".")[0]
     if rule.startswith("make_manifest_"):
         return ("make_manifest", tuple(parts[:2])), ""
+    if rule == "measure_codes":
+        return (rule, (*parts[:2], output.stem)), ""
     return (rule, tuple(part for part in parts if part not in _FOLDERS)), ""
 
 

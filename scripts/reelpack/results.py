@@ -29,6 +29,7 @@ STAGE_VERSIONS: dict[str, int] = {
     "train_transformer": 1,
     "import_transformer": 1,
     "generate_videos": 1,
+    "measure_codes": 1,
 }
 
 

@@ -386,6 +386,15 @@ class Settings:
             },
         )
 
+    def is_measured(self, name: str) -> bool:
+        """Whether a recipe's codes are measured: those of models that pictures can be made with."""
+        return (self.recipe(name)["encoder"] or {}).get("name") == "vqvae"
+
+    def measure_result(self, dataset: str, split: str, name: str) -> dict[str, Any]:
+        """Result of measure_codes; the mode is no part of it, as of encode_shard's."""
+        shards = len(self.shards(dataset, split))
+        return result("measure_codes", {"encoded": self.encode_result(name), "shards": shards})
+
     @property
     def transformers(self) -> list[str]:
         """Names of the transformers that the configured datasets list."""

@@ -11,7 +11,10 @@ from reelpack.settings import Settings
 from .times import benchmark_files
 
 _READ = {
-    "results": ("*/*/**/*.ledger.parquet", "*/*/manifest.parquet", "*/*/packs/*/provenance.json"),
+    "results": (
+        *("*/*/**/*.ledger.parquet", "*/*/manifest.parquet", "*/*/packs/*/provenance.json"),
+        "*/*/measures/*.json",
+    ),
     "resources/models": ("*/*/metrics.csv",),
 }
 _DALLE_TOKENS = 8192

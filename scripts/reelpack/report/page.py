@@ -20,6 +20,7 @@ from reelpack.show import PackView, Sample, find_packs, samples
 
 from .counts import SHOWN_FAILURES, STAGES, SplitCounts, count_split, published_clips
 from .curves import HEIGHT, WIDTH, Curve, histogram, read_curves
+from .measures import Measured, read_measures
 from .pictures import Picture, picture_file, strip
 from .times import Key, Timing, read_timings
 from .tokens import TokenUse, count_tokens
@@ -51,12 +52,14 @@ class RecipeSection:
         view: its published pack, None before that.
         shots: sampled clips of the pack.
         tokens: one entry per codebook.
+        measured: reconstruction error and codebook use, None before they were measured.
     """
 
     name: str
     view: PackView | None
     shots: list[Shot]
     tokens: list[TokenUse]
+    measured: Measured | None
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ def _times(counts: SplitCounts, timings: Mapping[Key, Timing]) -> list[TimedStep
         (step.stage, (*place, *filter(None, step.product.split("/")))): step
         for step in counts.steps
     }
-    order = ("make_manifest", *STAGES.values(), "write_pack")
+    order = ("make_manifest", *STAGES.values(), "write_pack", "measure_codes")
     mine = [key for key in timings if key[1][:2] == place and key[0] in order]
     return [
         TimedStep(
@@ -188,7 +191,8 @@ def _recipe(
         if sample.frames or sample.decoded
     ]
     tokens = count_tokens(folder / "encoded" / name, vocabulary=vocabulary)
-    return RecipeSection(name, view, shots, tokens)
+    measured = read_measures(folder / "measures" / f"{name}.json")
+    return RecipeSection(name, view, shots, tokens, measured)
 
 
 def _model(folder: Path) -> ModelSection:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,8 @@ from numpy.typing import NDArray
 
 from reelpack.codes import CodesShard
 from reelpack.errors import DamagedError
+from reelpack.measures.choice import evenly
+from reelpack.measures.codebooks import perplexity
 
 SAMPLED_SHARDS = 16
 SAMPLED_CLIPS = 64
@@ -50,9 +51,8 @@ class TokenUse:
 
     @property
     def perplexity(self) -> float:
-        """2 to the entropy in bits: how many equally frequent tokens would be as varied."""
-        shares = self.counts[self.counts > 0] / self.counts.sum()
-        return float(2.0 ** -(shares * np.log2(shares)).sum())
+        """How many equally frequent tokens would be as varied."""
+        return perplexity(self.counts)
 
 
 def count_tokens(folder: Path, *, vocabulary: int | None) -> list[TokenUse]:
@@ -67,7 +67,7 @@ def count_tokens(folder: Path, *, vocabulary: int | None) -> list[TokenUse]:
     Returns:
         One entry per codebook; none when there is no shard, or when it holds no tokens.
     """
-    shards = _spread(sorted(folder.glob("*.safetensors")), SAMPLED_SHARDS)
+    shards = evenly(sorted(folder.glob("*.safetensors")), SAMPLED_SHARDS)
     counts: dict[int, NDArray[np.int64]] = {}
     clips = 0
     for path in shards:
@@ -75,7 +75,7 @@ def count_tokens(folder: Path, *, vocabulary: int | None) -> list[TokenUse]:
             shard = CodesShard(path)
         except (DamagedError, FileNotFoundError):  # a run beside the report may replace it
             continue
-        for number in _spread(range(len(shard)), -(-SAMPLED_CLIPS // len(shards))):
+        for number in evenly(range(len(shard)), -(-SAMPLED_CLIPS // len(shards))):
             arrays = [array for array in shard.clip(number) if _are_tokens(array)]
             clips += bool(arrays)
             for array in arrays:
@@ -102,10 +102,3 @@ def _count(counts: dict[int, NDArray[np.int64]], array: NDArray[Any], vocabulary
         counts[number] = np.zeros(max(len(new), len(old)), np.int64)
         counts[number][: len(new)] += new
         counts[number][: len(old)] += old
-
-
-def _spread(items: Sequence[Any], most: int) -> list[Any]:
-    """Take at most so many items, evenly spaced, the first and the last among them."""
-    if len(items) <= most:
-        return list(items)
-    return [items[round(index)] for index in np.linspace(0, len(items) - 1, most)]
