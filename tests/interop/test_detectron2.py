@@ -12,6 +12,7 @@ from reelpack.interop.detectron2 import (
     frame_images,
     frame_videos,
     pack_videos,
+    register_frames,
     register_pack,
     register_published,
 )
@@ -67,6 +68,15 @@ def test_videos_of_a_tree(tree):
     assert "class" not in frame_videos(tree)[0]
 
 
+def test_videos_have_the_numbers_of_the_pack_s_clips(tmp_path):
+    # A walk in order of names would come to `a` before `a-b`; ids sort the other way.
+    for clip in ("a/1", "a-b/1", "a/10", "a/2"):
+        draw(tmp_path / clip, ["0.png"])
+    roots = [entry["video_root"] for entry in frame_videos(tmp_path)]
+    ids = [root.removeprefix(f"{tmp_path}/") for root in roots]
+    assert ids == sorted(ids, key=str.encode) == ["a-b/1", "a/1", "a/10", "a/2"]
+
+
 def test_pictures_of_a_tree(tree):
     entries = frame_images(tree, classes=CLASSES)
     assert len(entries) == 12
@@ -100,9 +110,32 @@ class Datasets(dict):
 
 
 class Metadata(dict):
+    """Metadata's promise: what is set once cannot be set to something else."""
+
     def get(self, name):
         held = self.setdefault(name, {})
-        return type("Held", (), {"set": staticmethod(lambda **values: held.update(values))})
+
+        def set_all(**values):
+            assert all(held.get(key, value) == value for key, value in values.items())
+            held.update(values)
+
+        return type("Held", (), {"set": staticmethod(set_all)})
+
+
+class PublishedDatasets:
+    """As the published code has it: a class around a table, without a way to take a name out."""
+
+    def __init__(self):
+        self._REGISTERED = Datasets()
+        self.register = self._REGISTERED.register
+
+
+class PublishedMetadata:
+    """The other one of the kind."""
+
+    def __init__(self):
+        self._NAME_TO_META = Metadata()
+        self.get = self._NAME_TO_META.get
 
 
 def test_published_names_are_registered(tree, tmp_path, pack):
@@ -120,6 +153,34 @@ def test_published_names_are_registered(tree, tmp_path, pack):
         register_published(tmp_path, catalogues=catalogues)
 
 
+def test_names_that_are_taken_are_replaced_when_asked(tmp_path, pack):
+    for folder in ("old", "new"):
+        draw(tmp_path / folder / "bair" / "train" / "1", [f"{folder}.png"])
+    old, new = (tmp_path / folder for folder in ("old", "new"))
+    for catalogues in (
+        Catalogues(Datasets(), Metadata()),
+        Catalogues(PublishedDatasets(), PublishedMetadata()),
+    ):
+        register_published(old, catalogues=catalogues)
+        register_published(new, catalogues=catalogues, replace=True)
+        register_pack("prdvqvae_test", tmp_path, catalogues=catalogues)
+        register_pack("prdvqvae_test", pack, catalogues=catalogues, replace=True)
+        lists = getattr(catalogues.datasets, "_REGISTERED", catalogues.datasets)
+        assert lists["bair_train_seq"]()[0]["image_names"] == ["new.png"]
+        assert lists["prdvqvae_test"]() == pack_videos(pack)
+
+
+def test_a_pack_of_frames_is_a_tree(tmp_path):
+    draw(tmp_path / "frames" / "traj_0_to_255" / "1", ["0.png", "1.png"])
+    (tmp_path / "checksums.sha256").write_text("x")
+    catalogues = Catalogues(Datasets(), Metadata())
+    for name in ("bair_test", "bair_test_seq"):
+        register_frames(name, tmp_path, catalogues=catalogues)
+    (video,) = catalogues.datasets["bair_test_seq"]()
+    pictures = [entry["image_path"] for entry in catalogues.datasets["bair_test"]()]
+    assert pictures == [f"{video['video_root']}/{name}" for name in video["image_names"]]
+
+
 def test_an_empty_root_is_a_user_error(tmp_path):
     places = "has none of bair/test, bair/train, kinetics600/test, kinetics600/train"
     with pytest.raises(UserError, match=re.escape(places)):
@@ -132,8 +193,15 @@ def test_without_detectron2_one_line_says_so(pack):
         register_pack("kdvqvae_test", pack)
 
 
-def test_detectron2_gives_the_list_back(pack):
+def test_detectron2_gives_the_lists_back(pack, tree):
     data = pytest.importorskip("detectron2.data", reason="detectron2 is not installed")
     register_pack("reelpack_kdvqvae", pack)
+    with pytest.raises(UserError, match="already registered"):
+        register_pack("reelpack_kdvqvae", tree)
     assert data.DatasetCatalog.get("reelpack_kdvqvae") == pack_videos(pack)
     assert data.MetadataCatalog.get("reelpack_kdvqvae").root == str(pack)
+    register_frames("reelpack_kdvqvae", tree, replace=True)
+    assert data.get_detection_dataset_dicts("reelpack_kdvqvae", filter_empty=False) == (
+        frame_images(tree)
+    )
+    assert data.MetadataCatalog.get("reelpack_kdvqvae").root == str(tree)

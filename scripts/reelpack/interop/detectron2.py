@@ -1,14 +1,15 @@
 """Packs and frame trees in detectron2's catalogue, under the names of github rakhimovv/lvt.
 
 detectron2 comes from conda-forge or from source; nothing else here needs it. The published code has a
-catalogue of its own of the same kind: give its two classes as `catalogues`.
+catalogue of its own of the same kind, which holds the published names already: give its two classes as
+`catalogues`, and `replace=True`.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,12 +20,14 @@ from reelpack.packs.lvt_codes import LvtVideos
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp"})
 Entries = list[dict[str, Any]]
 
-# Name: folder below the root, and whether an entry is an image or a video.
-PUBLISHED: Mapping[str, tuple[str, str]] = {
-    f"{name}_{split}{suffix}": (f"{folder}/{split}", kind)
+# What names of lists of videos end in; under other names lie lists of pictures.
+VIDEOS_SUFFIX = "_seq"
+# Name: folder below the root.
+PUBLISHED: Mapping[str, str] = {
+    f"{name}_{split}{suffix}": f"{folder}/{split}"
     for name, folder in (("bair", "bair"), ("kinetics", "kinetics600"))
     for split in ("train", "test")
-    for suffix, kind in (("", "images"), ("_seq", "videos"))
+    for suffix in ("", VIDEOS_SUFFIX)
 }
 
 
@@ -39,12 +42,13 @@ def frame_videos(root: Path, *, classes: Mapping[str, int] | None = None) -> Ent
     """List the videos of a frame tree: every folder that holds pictures alone.
 
     Args:
-        root: the tree.
+        root: the tree, or a pack of frames.
         classes: number of each class folder, for trees that have them above the videos.
 
     Returns:
         `video_root`, `image_names` in the order of their numbers, `video_idx` (the rank of the
-        folder's path) and, with `classes`, `class`.
+        folder's path, which is the video's number in a pack of the tree's codes) and, with
+        `classes`, `class`.
 
     Raises:
         UserError: no such folder, or a class folder without a number.
@@ -100,19 +104,33 @@ def pack_videos(pack: Path, *, classes: Mapping[str, int] | None = None) -> Entr
 
 
 def register(
-    name: str, entries: Callable[[], Entries], *, root: Path, catalogues: Catalogues | None = None
+    name: str,
+    entries: Callable[[], Entries],
+    *,
+    root: Path,
+    catalogues: Catalogues | None = None,
+    replace: bool = False,
 ) -> None:
     """Put a list under a name; it is made when it is asked for.
+
+    Args:
+        name: what configurations call it.
+        entries: gives the list.
+        root: folder of the data, kept as metadata.
+        catalogues: where to, by default detectron2's.
+        replace: take what has the name out first.
 
     Raises:
         UserError: detectron2 cannot be imported, or the name is taken.
     """
-    datasets, metadata = catalogues or _detectron2()
+    catalogues = catalogues or _detectron2()
+    if replace:
+        _forget(name, catalogues)
     try:
-        datasets.register(name, entries)
+        catalogues.datasets.register(name, entries)
+        catalogues.metadata.get(name).set(root=str(root))
     except AssertionError as error:
         raise UserError(f"{name}: {error}") from error
-    metadata.get(name).set(root=str(root))
 
 
 def register_published(
@@ -120,6 +138,7 @@ def register_published(
     *,
     classes: Mapping[str, int] | None = None,
     catalogues: Catalogues | None = None,
+    replace: bool = False,
 ) -> list[str]:
     """Put the frame trees that are there under their published names.
 
@@ -127,6 +146,7 @@ def register_published(
         root: holds `bair/{train,test}` and `kinetics600/{train,test}`, or some of them.
         classes: number of each class folder of Kinetics.
         catalogues: where to, by default detectron2's.
+        replace: take what has the names out first.
 
     Returns:
         The names.
@@ -134,19 +154,39 @@ def register_published(
     Raises:
         UserError: none is there, detectron2 cannot be imported, or a name is taken.
     """
-    listers = {"images": frame_images, "videos": frame_videos}
-    done = []
-    for name, (place, kind) in PUBLISHED.items():
-        folder = root / place
-        if folder.is_dir():
-            known = classes if name.startswith("kinetics") else None
-            entries = _later(listers[kind], folder, known)
-            register(name, entries, root=folder.parent, catalogues=catalogues)
-            done.append(name)
+    done = [name for name, place in PUBLISHED.items() if (root / place).is_dir()]
     if not done:
-        places = sorted({place for place, _ in PUBLISHED.values()})
-        raise UserError(f"{root}: has none of {', '.join(places)}")
+        raise UserError(f"{root}: has none of {', '.join(sorted(set(PUBLISHED.values())))}")
+    for name in done:
+        known = classes if name.startswith("kinetics") else None
+        tree = root / PUBLISHED[name]
+        entries = _later(_lister(name), tree, known)
+        register(name, entries, root=tree.parent, catalogues=catalogues, replace=replace)
     return done
+
+
+def register_frames(
+    name: str,
+    tree: Path,
+    *,
+    classes: Mapping[str, int] | None = None,
+    catalogues: Catalogues | None = None,
+    replace: bool = False,
+) -> None:
+    """Put a frame tree, or a pack of frames, under a name.
+
+    Args:
+        name: such as `bair_train`, for its pictures, or `bair_train_seq`, for its videos.
+        tree: the folder.
+        classes: number of each class folder, for trees that have them above the videos.
+        catalogues: where to, by default detectron2's.
+        replace: take what has the name out first.
+
+    Raises:
+        UserError: detectron2 cannot be imported, or the name is taken.
+    """
+    entries = _later(_lister(name), tree, classes)
+    register(name, entries, root=tree, catalogues=catalogues, replace=replace)
 
 
 def register_pack(
@@ -155,13 +195,26 @@ def register_pack(
     *,
     classes: Mapping[str, int] | None = None,
     catalogues: Catalogues | None = None,
+    replace: bool = False,
 ) -> None:
     """Put an `lvt_codes` pack under a name, such as `prdvqvae_train` or `kdvqvae_test`.
+
+    Args:
+        name: what configurations call it.
+        pack: the folder.
+        classes: number of each class folder, for packs that have them.
+        catalogues: where to, by default detectron2's.
+        replace: take what has the name out first.
 
     Raises:
         UserError: detectron2 cannot be imported, or the name is taken.
     """
-    register(name, _later(pack_videos, pack, classes), root=pack, catalogues=catalogues)
+    entries = _later(pack_videos, pack, classes)
+    register(name, entries, root=pack, catalogues=catalogues, replace=replace)
+
+
+def _lister(name: str) -> Callable[..., Entries]:
+    return frame_videos if name.endswith(VIDEOS_SUFFIX) else frame_images
 
 
 def _later(
@@ -178,15 +231,23 @@ def _detectron2() -> Catalogues:
     return Catalogues(data.DatasetCatalog, data.MetadataCatalog)
 
 
-def _picture_folders(root: Path) -> Iterator[tuple[Path, list[str]]]:
-    """Give the folders with pictures alone, sorted by path, with the pictures' names."""
+def _forget(name: str, catalogues: Catalogues) -> None:
+    # detectron2's catalogues are mappings; the published code's are classes around one.
+    for catalogue, table in zip(catalogues, ("_REGISTERED", "_NAME_TO_META"), strict=True):
+        getattr(catalogue, table, catalogue).pop(name, None)
+
+
+def _picture_folders(root: Path) -> list[tuple[Path, list[str]]]:
+    """List the folders with pictures alone, sorted by path, with the pictures' names."""
     if not root.is_dir():
         raise UserError(f"{root}: no such folder of frames")
+    found = []
     for place, folders, files in os.walk(root):
-        folders.sort()
-        names = sorted((name for name in files if not name.startswith(".")), key=_natural)
+        names = [name for name in files if not name.startswith(".")]
         if names and not folders and all(Path(n).suffix.lower() in PICTURES for n in names):
-            yield Path(place), names
+            found.append((Path(place), sorted(names, key=_natural)))
+    # As packs sort clips: `a-b/c` before `a/c`, where a walk in order of names has it behind.
+    return sorted(found, key=lambda video: os.fsencode(video[0]))
 
 
 def _class(folder: str, classes: Mapping[str, int] | None) -> dict[str, int]:
