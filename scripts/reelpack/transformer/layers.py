@@ -95,12 +95,13 @@ class BlockLocalAttention(nn.Module):
 
     def bias(self) -> Tensor:
         """Return float[heads, N, N] for the N positions of a block, -inf where none may look."""
-        banks = (self.dt_bank, self.dh_bank, self.dw_bank)
-        total = sum(
-            bank[:, index.to(bank.device)]
-            for bank, index in zip(banks, distances(self.block), strict=True)
-        )
-        assert isinstance(total, Tensor)
+        # Axis by axis: values gathered for all pairs of positions take a third of a training's time
+        # to hand their gradients back.
+        heads = len(self.dt_bank)
+        rows = _along(self.dt_bank).view(heads, self.block[0], 1, 1, self.block[0], 1, 1)
+        rows = rows + _along(self.dh_bank).view(heads, 1, self.block[1], 1, 1, self.block[1], 1)
+        rows = rows + _along(self.dw_bank).view(heads, 1, 1, self.block[2], 1, 1, self.block[2])
+        total = rows.reshape(heads, math.prod(self.block), -1)
         if not self.causal:
             return total
         later = torch.ones(total.shape[1:], dtype=torch.bool, device=total.device).triu(1)
@@ -115,6 +116,12 @@ class BlockLocalAttention(nn.Module):
         mixed = self.mha(blocks, self.bias())
         x: Tensor = mixed + self.ffn(mixed)
         return x
+
+
+def _along(bank: Tensor) -> Tensor:
+    """Map the values of one axis, float[heads, 2 side - 1], to float[heads, side, side]."""
+    places = torch.arange((bank.shape[1] + 1) // 2, device=bank.device)
+    return bank[:, places[:, None] - places + len(places) - 1]
 
 
 def distances(block: Triple) -> tuple[Tensor, Tensor, Tensor]:
