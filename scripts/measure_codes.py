@@ -6,6 +6,7 @@ from pathlib import Path
 
 from reelpack import cli
 from reelpack.device import choose_device
+from reelpack.errors import UserError
 from reelpack.files import replace_file, write_bytes
 from reelpack.measures.split import SplitFiles, measure_split
 
@@ -30,12 +31,14 @@ def main() -> None:
     args = parser.parse_args()
     params = json.loads(args.params)
     pixels = tuple(Path(folder) for folder in json.loads(args.pixels))
-    values, picture = measure_split(
-        SplitFiles(args.manifest, args.codes, args.clips, pixels, params["shards"]),
-        weights=args.weights,
-        params=params,
-        device=choose_device(args.gpus),
-    )
+    files = SplitFiles(args.manifest, args.codes, args.clips, pixels, params["shards"])
+    try:
+        values, picture = measure_split(
+            files, weights=args.weights, params=params, device=choose_device(args.gpus)
+        )
+    except FileNotFoundError as error:
+        # Another job has found a shard damaged meanwhile, and removed it.
+        raise UserError(f"{error}; run again to have it made again") from error
     with replace_file(args.picture) as temporary:
         picture.save(temporary, format="PNG")
     # Escaped, since clip ids may hold lone surrogates.

@@ -24,7 +24,7 @@ from slurm.cluster import Checkout, Cluster, Job, end_processes, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("slurm")]
 
-GPU_RULES = {"train_vqvae", "encode_shard"}
+GPU_RULES = {"train_vqvae", "encode_shard", "measure_codes"}
 CPUS = {"extract_frames": 2, "crop_frames": 2, "encode_shard": 2}
 MEGABYTES = {
     "trim_shard": 3000,
@@ -33,6 +33,7 @@ MEGABYTES = {
     "train_vqvae": 16000,
     "encode_shard": 10000,
     "write_pack": 8000,
+    "measure_codes": 8000,
 }
 MINUTES = {
     "trim_shard": 240,
@@ -42,6 +43,7 @@ MINUTES = {
     "train_vqvae": 720,
     "encode_shard": 240,
     "write_pack": 240,
+    "measure_codes": 120,
 }
 LONGEST_MINUTES = 24 * 60
 

@@ -204,6 +204,11 @@ class Project:
 
     # ---- results -------------------------------------------------------------------------------
 
+    def measures(self) -> dict[str, str]:
+        """SHA-256 of all measures and their pictures, by path."""
+        files = sorted((self.folder / "results").glob("*/*/measures/*"))
+        return {str(path.relative_to(self.folder)): sha256(path) for path in files}
+
     def packs(self) -> dict[str, str]:
         """SHA-256 of every file of every pack, by path."""
         files = sorted((self.folder / "results").glob("*/*/packs/**/*"))

@@ -19,6 +19,8 @@ def test_another_run_on_one_core_with_all_staged(
     project.configure("frames_mode", "staged")
     assert project.build(cores=1)["crop_frames"] == 15
     assert project.packs() == built.packs()
+    assert len(built.measures()) == 6
+    assert project.measures() == built.measures()
 
 
 def test_streamed_what_was_staged(built: Project, project: Project) -> None:
@@ -26,8 +28,9 @@ def test_streamed_what_was_staged(built: Project, project: Project) -> None:
     for name in ("encoded", "packs", "journal/encode_shard"):
         shutil.rmtree(kites / name / "lvt_toy")
     project.configure("frames_mode", "streamed")
-    assert project.build() == {"encode_shard": 3, "write_pack": 1}
+    assert project.build() == {"encode_shard": 3, "write_pack": 1, "measure_codes": 1}
     assert project.packs() == built.packs()
+    assert project.measures() == built.measures()
 
 
 def test_one_shard_and_seven(new_project: Callable[..., Project]) -> None:
@@ -38,5 +41,5 @@ def test_one_shard_and_seven(new_project: Callable[..., Project]) -> None:
     for shards in (1, 7):
         project.configure("datasets.kites.shards", shards)
         assert project.build()["train_vqvae"] == 1
-        packs.append(project.packs())
+        packs.append((project.packs(), project.measures()))
     assert packs[0] == packs[1]

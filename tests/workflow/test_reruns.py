@@ -25,12 +25,14 @@ LATER = {
     "train_vqvae": 1,
     "encode_shard": 10,
     "write_pack": 4,
+    "measure_codes": 3,
 }
 CLIPS = {"trim_shard": 5, **LATER}
 VIDEOS = {"download_shard": 5, **CLIPS}
 LISTS = {"make_manifest_kites_all": 1, "make_manifest_waves_all": 1, **VIDEOS}
-MODEL = {"train_vqvae": 1, "encode_shard": 8, "write_pack": 3}
-PIXELS = {"extract_frames": 3, "crop_frames": 3, "encode_shard": 3, "write_pack": 1}
+MODEL = {"train_vqvae": 1, "encode_shard": 8, "write_pack": 3, "measure_codes": 3}
+CROPS = {"crop_frames": 3, "encode_shard": 3, "write_pack": 1, "measure_codes": 1}
+PIXELS = {"extract_frames": 3, **CROPS}
 WEIGHTS = {"fetch_weights": 1, "convert_weights": 1, "encode_shard": 2, "write_pack": 1}
 ONE_SHARD = {
     "make_manifest_kites_all": 1,
@@ -40,6 +42,7 @@ ONE_SHARD = {
     "crop_frames": 1,
     "encode_shard": 2,
     "write_pack": 2,
+    "measure_codes": 2,
 }
 
 
@@ -119,10 +122,7 @@ def differ(one: str, other: str) -> bool:
 PLANNED: dict[str, tuple[Change, Jobs]] = {
     "nothing": (lambda project: None, {}),
     "pack": (configured("recipes.lvt_toy.pack.dataset_name", "other"), {"write_pack": 1}),
-    "crop, staged": (
-        configured("recipes.lvt_toy.crop.position", "top"),
-        {"crop_frames": 3, "encode_shard": 3, "write_pack": 1},
-    ),
+    "crop, staged": (configured("recipes.lvt_toy.crop.position", "top"), CROPS),
     "crop, streamed": (
         configured("recipes.dalle_toy.crop.position", "top"),
         {"encode_shard": 2, "write_pack": 1},
@@ -130,12 +130,12 @@ PLANNED: dict[str, tuple[Change, Jobs]] = {
     "sampling, staged": (configured("recipes.lvt_toy.frames.fps", 2), PIXELS),
     "sampling, streamed": (
         configured("recipes.vimpac_toy.frames.fps", 3),
-        {"encode_shard": 5, "write_pack": 2},
+        {"encode_shard": 5, "write_pack": 2, "measure_codes": 2},
     ),
     "scaler, staged": (configured("recipes.lvt_toy.frames.scaler", "bilinear"), PIXELS),
     "scaler, streamed": (
         configured("recipes.vimpac_toy.frames.scaler", "bilinear"),
-        {"encode_shard": 5, "write_pack": 2},
+        {"encode_shard": 5, "write_pack": 2, "measure_codes": 2},
     ),
     "description": (configured("recipes.lvt_toy.description", "Another one."), {}),
     "training": (configured("models.toy.training.steps", 7), MODEL),
@@ -150,8 +150,12 @@ PLANNED: dict[str, tuple[Change, Jobs]] = {
         {name: n for name, n in LATER.items() if name != "extract_frames"},
     ),
     "version of train_vqvae": (version_of("train_vqvae"), MODEL),
-    "version of encode_shard": (version_of("encode_shard"), {"encode_shard": 10, "write_pack": 4}),
+    "version of encode_shard": (
+        version_of("encode_shard"),
+        {"encode_shard": 10, "write_pack": 4, "measure_codes": 3},
+    ),
     "version of write_pack": (version_of("write_pack"), {"write_pack": 4}),
+    "version of measure_codes": (version_of("measure_codes"), {"measure_codes": 3}),
     "comments in scripts": (comments, {}),
     "time of scripts": (touched("scripts/**/*.py"), {}),
     "time of rules": (touched("rules/*.smk"), {}),
@@ -170,6 +174,7 @@ PLANNED: dict[str, tuple[Change, Jobs]] = {
             "trim_shard": 1,
             "encode_shard": 1,
             "write_pack": 1,
+            "measure_codes": 1,
         },
     ),
     "a dataset less": (configured("datasets.waves", None), {}),
@@ -193,7 +198,10 @@ RAN: dict[str, tuple[Change, Jobs]] = {
         touched("clips/**/*.mp4"),
         {"make_manifest_kites_all": 1, "make_manifest_waves_all": 1},
     ),
-    "order in the list": (moved_in_list, {"make_manifest_kites_all": 1, "write_pack": 2}),
+    "order in the list": (
+        moved_in_list,
+        {"make_manifest_kites_all": 1, "write_pack": 2, "measure_codes": 2},
+    ),
     "a clip more at the end": (with_kite(2, at=len(KITES) + 1), ONE_SHARD),
     "a clip more in the middle": (with_kite(1, at=3), ONE_SHARD),
     "a clip less": (without_kite, ONE_SHARD),
@@ -230,6 +238,7 @@ def test_one_dataset_alone(new_project: Callable[..., Project]) -> None:
         "train_vqvae": 1,
     }
     shards = {"download_shard": 3, "trim_shard": 3, "encode_shard": 4, "write_pack": 2}
+    shards["measure_codes"] = 1
     weights = dict.fromkeys(("fetch_weights", "convert_weights"), 1)
     assert project.plan("waves") == {"make_manifest_waves_all": 1, **learned, **shards, **weights}
     assert project.plan() == {**LISTS, **weights}
