@@ -128,6 +128,17 @@ def test_what_no_dataset_owns_comes_last(tmp_path):
     assert plans[1].costs[0].product == "big"
 
 
+def test_measures_of_two_recipes_are_two_jobs():
+    lines = [
+        row(f"results/films/train/measures/{name}.{ending}", "measure_codes", LEFT)
+        for name in ("large", "small")
+        for ending in ("json", "png")
+    ]
+    assert [(job.key, len(job.outputs)) for job in read_jobs([HEADER, *lines])] == [
+        (("measure_codes", ("films", "train", name)), 2) for name in ("large", "small")
+    ]
+
+
 def test_stages_come_in_running_order(tmp_path):
     packs = row("results/films/train/packs/small/provenance.json", "write_pack", LEFT)
     lists = row("results/films/train/manifest.parquet", "make_manifest_films_train", LEFT)

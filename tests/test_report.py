@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
+from PIL import Image
 
 from browser import browser, require_chromium
 from clips import write_clip
@@ -29,6 +30,7 @@ from reelpack.pack import write_pack
 from reelpack.report import render_report
 from reelpack.report.counts import SHOWN_FAILURES, count_split
 from reelpack.report.curves import HEIGHT, histogram, read_curves
+from reelpack.report.measures import read_measures
 from reelpack.report.page import duration, short
 from reelpack.report.times import read_timings
 from reelpack.report.tokens import count_tokens
@@ -139,8 +141,31 @@ def make_alpha(run: Path) -> None:
         params=PARAMS,
         folder=split / "packs" / "codes",
     )
+    measured(split)
     (model / "metrics.csv").write_text("step,loss,empty\n1,8.0,\n2,4.0,\n3,nan,\n4,2.0,\n")
     (model / "reconstructions.png").write_bytes(b"no picture")
+
+
+def measured(split: Path) -> None:
+    """Measures of two crop sets, one of them without error, and of two codebooks."""
+    figures = {"frames": 1234, "mse": 0.00725, "mae_255": 7.661, "psnr_db": 27.4123}
+    exact = {"frames": 1234, "mse": 0.0, "mae_255": 0.0, "psnr_db": None}
+    sets = [{"name": "first", **figures}, {"name": "second", **exact}]
+    clips = [{"clip_id": "one/good", **figures}]
+    use = {"size": 512, "used": 490, "perplexity": 356.2, "top_share": 0.0125, "counted": 61184}
+    values = {
+        "clips": {
+            "finished": 2,
+            "chosen": 2,
+            "left_out": [{"clip_id": HOSTILE, "reason": "missing: no such file"}],
+        },
+        "reconstruction": {**figures, "frames": 2468, "crop_sets": sets, "clips": clips},
+        "codebooks": [{"codebook": number, **use} for number in (0, 1)],
+    }
+    folder = split / "measures"
+    folder.mkdir()
+    (folder / "codes.json").write_text(json.dumps(values))
+    Image.new("RGB", (40, 30)).save(folder / "codes.png")
 
 
 def make_beta(run: Path) -> None:
@@ -284,7 +309,7 @@ def test_times(page):
 
 def test_pictures_are_there(page):
     widths = page.run("return [...document.images].map(image => image.naturalWidth)")
-    assert len(widths) == 2
+    assert len(widths) == 3
     assert all(width > 0 for width in widths)
 
 
@@ -299,6 +324,28 @@ def test_token_use_is_that_of_the_shards(page, run):
         "name => document.querySelector('.tokens .' + name).textContent)"
     )
     assert texts == [str(len(counts)), str(CODES), str(counts.sum()), f"{perplexity:.3g}"]
+
+
+def test_measures_are_those_of_the_file(page):
+    heads = ("Crop set", "Frames", "PSNR", "MSE", "MAE")
+    errors = page.table("#alpha\\/all .errors")
+    assert [tuple(row[head] for head in heads) for row in errors] == [
+        ("first", "1,234", "27.41 dB", "0.00725", "7.66"),
+        ("second", "1,234", NONE, "0", "0"),
+        ("all", "2,468", "27.41 dB", "0.00725", "7.66"),
+    ]
+    heads = ("Codebook", "Used", "Of", "Perplexity", "Share of the most used", "Counted")
+    books = page.table("#alpha\\/all .codebooks")
+    assert [tuple(row[head] for head in heads) for row in books] == [
+        (number, "490", "512", "356", "1.2 %", "61,184") for number in "01"
+    ]
+    left_out = page.run("return document.querySelector('.recipe .note').textContent")
+    assert " ".join(left_out.split()) == (
+        f"1 of 2 chosen clips left out: {HOSTILE} (missing: no such file)."
+    )
+    # Beta's codes were not measured, and nothing is said of them.
+    headings = page.run("return [...document.querySelectorAll('h4')].map(e => e.textContent)")
+    assert headings.count("Reconstruction") == headings.count("Codebook use") == 1
 
 
 @pytest.mark.parametrize("width", [360, 1200])
@@ -342,7 +389,7 @@ def test_a_video_that_is_gone_leaves_its_tokens(run):
         for video in videos:
             video.with_suffix(".away").rename(video)
     assert page.count("no frames: missing") == 2
-    assert page.count("data:image/webp") == 2
+    assert page.count("data:image/webp") == 3
 
 
 def test_another_model_decodes_nothing(run, tmp_path):
@@ -421,6 +468,15 @@ def test_features_are_no_tokens(tmp_path):
     part.write_bytes(clip_bytes([np.ones((3, 512), np.float32)]))
     join_codes(tmp_path / "00000.safetensors", [("a", part)], made_with={})
     assert count_tokens(tmp_path, vocabulary=None) == []
+
+
+def test_measures_that_cannot_be_read_are_none(tmp_path):
+    path = tmp_path / "codes.json"
+    assert read_measures(path) is None
+    path.write_text('{"clips": ')
+    assert read_measures(path) is None
+    path.write_text('{"clips": {}}')
+    assert read_measures(path).picture is None
 
 
 def test_curves(tmp_path):
