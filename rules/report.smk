@@ -1,7 +1,7 @@
 """The report: one HTML page on what is there, finished or not.
 
-Inputs: none, so that it never makes the run go on; whatever lies in results/, resources/models/ and
-benchmarks/ is read, and its state is a param.
+Inputs: none, so that it never makes the run go on; whatever lies in results/, resources/models/,
+resources/transformers/ and benchmarks/ is read, and its state is a param.
 Outputs: results/report.html.
 """
 

@@ -5,6 +5,7 @@ Either one video, whose first frames lie in a folder, or the first videos of a p
 
 import argparse
 import json
+import tempfile
 from dataclasses import fields
 from pathlib import Path
 
@@ -45,7 +46,7 @@ def main() -> None:
     parser.add_argument("--vqvae", required=True, type=Path, help="safetensors of the VQ-VAE")
     parser.add_argument("--model", required=True, type=Path, help="safetensors of the transformer")
     parser.add_argument("--output", required=True, type=Path, help="folder to write samples into")
-    parser.add_argument("--journal", type=Path, help="of a pack: folder for finished samples")
+    parser.add_argument("--journal", type=Path, help="of a pack: folder that keeps finished draws")
     parser.add_argument(
         "--params", metavar="JSON", help="the stage's result string, instead of the options below"
     )
@@ -68,8 +69,9 @@ def main() -> None:
     codec = VQVAEEncoder(args.vqvae, device=device)
     model = load_model(args.model).to(device)
     if args.codes is not None:
-        journal = args.journal or args.output.with_name(f".{args.output.name}.journal")
-        generate_pack(args.codes, codec, model, settings, journal=journal, output=args.output)
+        with tempfile.TemporaryDirectory() as temporary:
+            journal = args.journal or Path(temporary)
+            generate_pack(args.codes, codec, model, settings, journal=journal, output=args.output)
     else:
         _continue_one(args.frames, codec, model, settings, output=args.output)
     print(f"{args.output}: {settings.samples} samples of {settings.length} frames, {SHEET}")

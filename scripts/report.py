@@ -14,6 +14,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--results", type=Path, default=Path("results"), help="results folder")
     parser.add_argument("--models", type=Path, default=Path("resources/models"), help="models")
+    parser.add_argument(
+        "--transformers",
+        type=Path,
+        default=Path("resources/transformers"),
+        help="video transformers",
+    )
     parser.add_argument("--benchmarks", type=Path, default=Path("benchmarks"), help="times of jobs")
     parser.add_argument(
         "--asked", default="{}", metavar="JSON", help="what config.yaml asks for, from the workflow"
@@ -23,6 +29,7 @@ def main() -> None:
     page = render_report(
         args.results,
         models=args.models,
+        transformers=args.transformers,
         benchmarks=args.benchmarks,
         base=Path(__file__).resolve().parents[1],
         asked=json.loads(args.asked),

@@ -28,12 +28,14 @@ from reelpack.ledger import LedgerRow, write_ledger
 from reelpack.manifest import MANIFEST_COLUMNS
 from reelpack.pack import write_pack
 from reelpack.report import render_report
+from reelpack.report.asked import state
 from reelpack.report.counts import SHOWN_FAILURES, count_split
 from reelpack.report.curves import HEIGHT, histogram, read_curves
 from reelpack.report.measures import read_measures
 from reelpack.report.page import duration, short
 from reelpack.report.times import read_timings
 from reelpack.report.tokens import count_tokens
+from reelpack.report.transformers import find_transformers
 
 CODES = 32
 HOSTILE = "<script>document.title='taken'</script>\"'&amp;"
@@ -188,6 +190,7 @@ def report(run: Path, base: Path = ROOT, asked: object = None) -> str:
     return render_report(
         run / "results",
         models=run / "resources" / "models",
+        transformers=run / "resources" / "transformers",
         benchmarks=run / "benchmarks",
         base=base,
         asked=asked or {},
@@ -394,18 +397,57 @@ def test_a_video_that_is_gone_leaves_its_tokens(run):
 
 def test_another_model_decodes_nothing(run, tmp_path):
     """A model trained again has other codes, and perhaps fewer."""
-    page = render_report(
-        run / "results", models=tmp_path, benchmarks=tmp_path, base=tmp_path, asked={}
-    )
+    places = dict.fromkeys(("models", "transformers", "benchmarks", "base"), tmp_path)
+    page = render_report(run / "results", **places, asked={})
     assert "what the model makes of their tokens" in report(run)
     folder = tmp_path / "alpha" / "tiny"
     folder.mkdir(parents=True)
     (folder / "model.safetensors").write_bytes(b"another model")
-    again = render_report(
-        run / "results", models=tmp_path, benchmarks=tmp_path, base=tmp_path, asked={}
-    )
+    again = render_report(run / "results", **places, asked={})
     assert "their tokens in false colours" in again
     assert again == page
+
+
+def test_transformers_show_curves_and_samples(tmp_path):
+    make_beta(tmp_path)
+    trained = tmp_path / "resources" / "transformers" / "beta" / "vt"
+    trained.mkdir(parents=True)
+    (trained / "metrics.csv").write_text(
+        "step,loss,held_out_bits_per_dim\n1,6.0,\n2,5.0,7.5\n", encoding="utf-8"
+    )
+    for name in ("vt", "imported"):
+        folder = tmp_path / "results" / "beta" / "train" / "samples" / name
+        folder.mkdir(parents=True)
+        Image.new("RGB", (40, 20)).save(folder / "samples.png")
+        (folder / "samples.csv").write_text(
+            "clip_id,sample,frames,primed,equal_codes,bits_per_dim\n"
+            "nan,0,16,5,0.25,4.0\nnan,1,16,5,0.75,4.0\nb,0,16,5,,\nb,1,16,5,,\n<c>,0,16,5,0.2,1.0\n"
+        )
+    imported, vt = find_transformers(tmp_path / "results", tmp_path / "resources/transformers")
+    assert (imported.name, imported.curves) == ("imported", [])
+    assert [(curve.name, curve.last) for curve in vt.curves] == [
+        ("loss", 5.0),
+        ("held_out_bits_per_dim", 7.5),
+    ]
+    (found,) = vt.samples
+    assert (found.split, found.videos, found.samples) == ("train", 3, 5)
+    assert (found.equal_codes, found.bits_per_dim) == (pytest.approx(0.4), 2.5)
+    page = report(tmp_path)
+    assert page.count("video transformer of beta") == 2
+    assert page.count("data:image/webp") == 2
+    assert "held_out_bits_per_dim" in page
+
+
+def test_what_transformers_make_is_looked_at(tmp_path):
+    before = state(tmp_path)
+    path = tmp_path / "results" / "beta" / "train" / "samples" / "vt" / "samples.csv"
+    path.parent.mkdir(parents=True)
+    path.write_text("")
+    after = state(tmp_path)
+    metrics = tmp_path / "resources" / "transformers" / "beta" / "vt" / "metrics.csv"
+    metrics.parent.mkdir(parents=True)
+    metrics.write_text("")
+    assert len({before, after, state(tmp_path)}) == 3
 
 
 def test_a_damaged_ledger_is_named(tmp_path):

@@ -19,14 +19,18 @@ from .report.times import SHARD_RULES, Key, Timing
 NOTHING_EARLIER = "no earlier shard to judge by"
 SHARED = "shared"
 _STAGES = list(STAGES.values())
-_FIRST = ("make_demo", "fetch_weights", "convert_weights", "make_manifest")
+_IMPORTS = ("import_vqvae", "import_transformer")
+_FIRST = ("make_demo", "fetch_weights", "convert_weights", *_IMPORTS, "make_manifest")
 # Rules that are not named here come before all others: they fetch what these need.
 _RUNNING_ORDER = (
     *(*_FIRST, *_STAGES[:-1]),
     *("train_vqvae", "encode_group", _STAGES[-1], "write_pack", "measure_codes"),
+    *("train_transformer", "generate_videos"),
 )
 # Folders that sort outputs by their kind, and do not tell jobs of a rule apart.
-_FOLDERS = frozenset({"packs", "models", "weights", "videos", "annotations"})
+_FOLDERS = frozenset(
+    {"packs", "models", "transformers", "samples", "weights", "videos", "annotations"}
+)
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 
 

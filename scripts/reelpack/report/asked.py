@@ -13,9 +13,10 @@ from .times import benchmark_files
 _READ = {
     "results": (
         *("*/*/**/*.ledger.parquet", "*/*/manifest.parquet", "*/*/packs/*/provenance.json"),
-        "*/*/measures/*.json",
+        *("*/*/measures/*.json", "*/*/samples/*/samples.csv"),
     ),
     "resources/models": ("*/*/metrics.csv",),
+    "resources/transformers": ("*/*/metrics.csv",),
 }
 _DALLE_TOKENS = 8192
 

@@ -24,6 +24,7 @@ from .measures import Measured, read_measures
 from .pictures import Picture, picture_file, strip
 from .times import Key, Timing, read_timings
 from .tokens import TokenUse, count_tokens
+from .transformers import find_transformers
 
 TEMPLATES = Path(__file__).parents[3] / "rules" / "report"
 
@@ -87,13 +88,20 @@ class ModelSection:
 
 
 def render_report(
-    results: Path, *, models: Path, benchmarks: Path, base: Path, asked: Mapping[str, Any]
+    results: Path,
+    *,
+    models: Path,
+    transformers: Path,
+    benchmarks: Path,
+    base: Path,
+    asked: Mapping[str, Any],
 ) -> str:
     """Return the report's HTML.
 
     Args:
         results: the folder `results`.
         models: the folder `resources/models`; it need not exist.
+        transformers: the folder `resources/transformers`; it need not exist.
         benchmarks: the folder `benchmarks`; it need not exist.
         base: the project folder, for published clip counts.
         asked: what config.yaml asks for, see `asked.asked_for`; {} to show just what is there.
@@ -116,6 +124,7 @@ def render_report(
         results=results,
         splits=splits,
         models=[_model(path.parent) for path in sorted(models.glob("*/*/metrics.csv"))],
+        transformers=find_transformers(results, transformers),
         other_times=[TimedStep(t, None) for key, t in timings.items() if key not in shown],
         latest=_latest(folders.values()),
     )
@@ -183,7 +192,8 @@ def _recipe(
     vocabulary = vocabularies.get(name)
     if vocabulary is None and view is not None:
         weights = view.provenance["result"].get("encoded", {}).get("weights", {})
-        vocabulary = weights.get("model", {}).get("architecture", {}).get("codes")
+        # Of an imported model it stands beside the stage, of a trained one in its card.
+        vocabulary = weights.get("model", weights).get("architecture", {}).get("codes")
     found = samples(view, models) if view is not None else ()
     shots = [
         Shot(sample, strip([sample.frames, sample.decoded]))
