@@ -7,10 +7,11 @@ from pathlib import Path
 
 from reelpack import cli
 from reelpack.device import choose_device
-from reelpack.encoders.train_vqvae import CHECKPOINT, TrainSettings, train
+from reelpack.encoders.train_vqvae import PICTURES, PICTURES_EVERY, TrainSettings, train
 from reelpack.files import clear_leftovers, link_or_copy, sha256_file
 from reelpack.frames import FrameSource
 from reelpack.results import digest
+from reelpack.training.loop import CHECKPOINT
 
 OUTPUTS = {"model": "model.safetensors", "metrics": "metrics.csv", "picture": "reconstructions.png"}
 
@@ -25,6 +26,14 @@ def main() -> None:
     parser.add_argument("--metrics", required=True, type=Path, help="csv to write")
     parser.add_argument("--picture", required=True, type=Path, help="png to write")
     parser.add_argument("--gpus", type=int, default=0, help="GPUs that the job asked for")
+    parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard's events")
+    parser.add_argument(
+        "--pictures-every",
+        type=int,
+        default=PICTURES_EVERY,
+        metavar="STEPS",
+        help="steps between reconstruction pictures, 0 for none (default: %(default)s)",
+    )
     args = parser.parse_args()
     params = json.loads(args.params)
     card = params["model"]
@@ -35,12 +44,28 @@ def main() -> None:
     settings = TrainSettings.from_card(card, image_size=side)
     shards = [args.frames / f"{name}.tar" for name in params["shards"]]
     clear_leftovers(folder / CHECKPOINT, *(folder / name for name in OUTPUTS.values()))
-    train(FrameSource(shards), settings, folder, device=choose_device(args.gpus))
+    train(
+        FrameSource(shards),
+        settings,
+        folder,
+        device=choose_device(args.gpus),
+        pictures_every=args.pictures_every,
+        # A folder per training: TensorBoard compares trainings of other frames or settings.
+        events=args.tensorboard and args.tensorboard / folder.name[:8],
+    )
     for argument, name in OUTPUTS.items():
         link_or_copy(folder / name, getattr(args, argument))
+    _show_pictures(folder / PICTURES, args.model.parent / PICTURES)
     for other in args.journal.iterdir():
         if other != folder:
             shutil.rmtree(other)
+
+
+def _show_pictures(made: Path, shown: Path) -> None:
+    """Give the pictures of a training their place beside the model, and no others."""
+    shutil.rmtree(shown, ignore_errors=True)
+    for picture in sorted(made.glob("*.png")):
+        link_or_copy(picture, shown / picture.name)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import tarfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from .files import reading
 from .ledger import LedgerRow
@@ -113,9 +113,17 @@ class FrameShard:
                     self._frames.setdefault(clip_id, []).append(place)
         self.clip_ids = list(self._index)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the open file out: another process opens it anew, and reads no index again."""
+        return {key: value for key, value in self.__dict__.items() if key != "_stream"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._stream = self.path.open("rb")
+
     def _read(self, place: tuple[int, int]) -> bytes:
-        self._stream.seek(place[0])
-        data = self._stream.read(place[1])
+        # Without a file position, so that threads can share the file.
+        data = os.pread(self._stream.fileno(), place[1], place[0])
         if len(data) != place[1]:
             raise EOFError("it ends too early")
         return data
@@ -169,11 +177,16 @@ class FrameSource:
     """All frames of several shards as one sequence, for training.
 
     Frame i is uint8[H,W,3]; the order is by clip id, so it does not depend on how clips are sharded.
+
+    Attributes:
+        counts: frames of each clip that has any.
     """
 
     def __init__(self, shards: Sequence[Path]) -> None:
         opened = [FrameShard(path) for path in shards]
         owner = {clip_id: shard for shard in opened for clip_id in shard.clip_ids}
+        counts = [owner[clip_id].count(clip_id) for clip_id in sorted(owner)]
+        self.counts = [count for count in counts if count]
         self._places = [
             (owner[clip_id], clip_id, number)
             for clip_id in sorted(owner)

@@ -56,7 +56,7 @@ def _until_crash(
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
     running: dict[Future[None], Task] = {}
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
         try:
             while todo or running:
                 while todo and len(running) < workers + 1:
@@ -87,7 +87,7 @@ def worker_pool(workers: int, *, preload: Sequence[str]) -> Iterator[Executor | 
         return
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(preload))
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
         try:
             yield pool
         except BaseException:
@@ -95,7 +95,7 @@ def worker_pool(workers: int, *, preload: Sequence[str]) -> Iterator[Executor | 
             raise
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Have this worker end when the job's process is gone; by itself it would wait for ever."""
     parent = multiprocessing.parent_process()
 

@@ -5,15 +5,21 @@ appendix A: a code is the decaying mean of the vectors that chose it. A code tha
 no mean to follow, for size and sum both fade away; it moves onto a vector of the current batch, as
 in P. Dhariwal et al., "Jukebox", 2020, arXiv 2005.00341. At the first step that is every code, so
 the codes start where the encoder's outputs are.
+
+Where several processes share a batch, the codes follow the vectors of all of them, and are the same
+in each.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from reelpack.training.share import ALONE, Share
 
 from .vqvae import Codebook, SubCodebook
 
@@ -31,14 +37,22 @@ class Learned:
         straight_through: the nearest codes, float[B, filters, h, w]; their gradient goes to the
             features as it is.
         target: the same codes after they learned from the batch, without gradient.
-        codes_used: codes that the batch chose, mean over the sub-codebooks.
-        perplexity: exp of the entropy of their use, mean over the sub-codebooks.
+        counts: int64[codebooks, codes], how often the total batch chose each code.
     """
 
     straight_through: Tensor
     target: Tensor
-    codes_used: float
-    perplexity: float
+    counts: Tensor
+
+    @property
+    def codes_used(self) -> float:
+        """Codes that the batch chose, mean over the sub-codebooks."""
+        return codes_used(self.counts)
+
+    @property
+    def perplexity(self) -> float:
+        """Exp of the entropy of their use, mean over the sub-codebooks."""
+        return perplexity(self.counts)
 
 
 def learn(
@@ -48,65 +62,94 @@ def learn(
     decay: float,
     epsilon: float,
     seed: tuple[int, ...],
+    share: Share = ALONE,
 ) -> Learned:
     """Quantise features and let the codes learn from them.
 
     Args:
         codebook: changed in place.
-        features: float[B, filters, h, w].
+        features: float32[B, filters, h, w], this process's part of a batch.
         decay: of running sizes and sums, per call.
         epsilon: smoothing of the running sizes.
         seed: decides, with the features, where unused codes move.
+        share: which part that is.
     """
     detached = features.detach()
-    before, after, counts = [], [], []
-    for number, (part, vectors) in enumerate(
-        zip(codebook.parts(), codebook.split(detached), strict=True)
-    ):
-        _move_unused(part, vectors, seed=(*seed, number))
-        chosen = part.nearest(vectors)
-        before.append(part.embedding(chosen))
-        counts.append(_follow(part, vectors, chosen, decay=decay, epsilon=epsilon))
-        after.append(part.embedding(chosen))
+    parts, vectors = codebook.parts(), codebook.split(detached)
+    _move_unused(parts, vectors, seed=seed, share=share)
+    chosen = [part.nearest(mine) for part, mine in zip(parts, vectors, strict=True)]
+    before = [part.embedding(mine) for part, mine in zip(parts, chosen, strict=True)]
+    counts = _follow(parts, vectors, chosen, decay=decay, epsilon=epsilon, share=share)
+    after = [part.embedding(mine) for part, mine in zip(parts, chosen, strict=True)]
     quantised = codebook.join(before, features.shape)
-    used = torch.stack(counts)
     return Learned(
         straight_through=quantised + (features - detached),
         target=codebook.join(after, features.shape),
-        codes_used=(used > 0).sum(1).double().mean().item(),
-        perplexity=_perplexity(used),
+        counts=counts,
     )
 
 
+def codes_used(counts: Tensor) -> float:
+    """Return how many codes were chosen, the mean over int64[codebooks, codes]."""
+    return float((counts > 0).sum(1).double().mean())
+
+
+def perplexity(counts: Tensor) -> float:
+    """Return exp of the entropy of the codes' use, the mean over int64[codebooks, codes]."""
+    shares = counts.double() / counts.sum(1, keepdim=True)
+    return float(torch.special.entr(shares).sum(1).exp().mean())
+
+
 @torch.no_grad()
-def _move_unused(part: SubCodebook, vectors: Tensor, *, seed: tuple[int, ...]) -> None:
-    mean_use = len(vectors) / len(part.running_size)
-    unused = (part.running_size < DEAD_SHARE * mean_use).nonzero().squeeze(1)
-    if not len(unused):
+def _move_unused(
+    parts: Sequence[SubCodebook],
+    vectors: Sequence[Tensor],
+    *,
+    seed: tuple[int, ...],
+    share: Share,
+) -> None:
+    count = len(vectors[0])
+    mean_use = count * share.of / len(parts[0].running_size)
+    unused = [(p.running_size < DEAD_SHARE * mean_use).nonzero().squeeze(1) for p in parts]
+    if not any(len(codes) for codes in unused):
         return
-    picks = np.random.default_rng(seed).integers(len(vectors), size=len(unused))
-    places = vectors[torch.from_numpy(picks).to(vectors.device)]
-    part.embedding.weight[unused] = places
-    part.running_size[unused] = MOVED_SHARE * mean_use
-    part.running_sum[unused] = MOVED_SHARE * mean_use * places
+    places = []
+    for number, (codes, mine) in enumerate(zip(unused, vectors, strict=True)):
+        picks = np.random.default_rng((*seed, number)).integers(count * share.of, size=len(codes))
+        own = torch.from_numpy(picks - count * share.rank).to(mine.device)
+        held = (own >= 0) & (own < count)
+        found = mine[own.clamp(0, count - 1)]
+        places.append(torch.where(held.unsqueeze(1), found, 0))
+    # Each vector is held by one process, and the others add nothing.
+    moved = torch.split(share.total(torch.cat(places)), [len(codes) for codes in unused])
+    for part, codes, place in zip(parts, unused, moved, strict=True):
+        part.embedding.weight[codes] = place
+        part.running_size[codes] = MOVED_SHARE * mean_use
+        part.running_sum[codes] = MOVED_SHARE * mean_use * place
 
 
 @torch.no_grad()
 def _follow(
-    part: SubCodebook, vectors: Tensor, chosen: Tensor, *, decay: float, epsilon: float
+    parts: Sequence[SubCodebook],
+    vectors: Sequence[Tensor],
+    chosen: Sequence[Tensor],
+    *,
+    decay: float,
+    epsilon: float,
+    share: Share,
 ) -> Tensor:
     """Move the codes to the means of their vectors; return how often each was chosen."""
-    codes = len(part.running_size)
-    counts = torch.bincount(chosen, minlength=codes)
-    sums = torch.zeros_like(part.running_sum).index_add_(0, chosen, vectors)
-    part.running_size.mul_(decay).add_(counts, alpha=1 - decay)
-    part.running_sum.mul_(decay).add_(sums, alpha=1 - decay)
-    total = part.running_size.sum()
-    sizes = (part.running_size + epsilon) / (total + codes * epsilon) * total
-    part.embedding.weight.copy_(part.running_sum / sizes.unsqueeze(1))
+    codes = len(parts[0].running_size)
+    counts = share.total(torch.stack([torch.bincount(c, minlength=codes) for c in chosen]))
+    sums = [
+        torch.zeros_like(part.running_sum).index_add_(0, mine, found)
+        for part, mine, found in zip(parts, chosen, vectors, strict=True)
+    ]
+    all_sums = share.total(torch.stack(sums))
+    for number, part in enumerate(parts):
+        part.running_size.mul_(decay).add_(counts[number], alpha=1 - decay)
+        part.running_sum.mul_(decay).add_(all_sums[number], alpha=1 - decay)
+        total = part.running_size.sum()
+        sizes = (part.running_size + epsilon) / (total + codes * epsilon) * total
+        part.embedding.weight.copy_(part.running_sum / sizes.unsqueeze(1))
     return counts
-
-
-def _perplexity(counts: Tensor) -> float:
-    shares = counts.double() / counts.sum(1, keepdim=True)
-    return float(torch.special.entr(shares).sum(1).exp().mean())

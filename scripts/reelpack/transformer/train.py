@@ -18,10 +18,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from reelpack.encoders.base import check_device, set_deterministic
-from reelpack.encoders.train_vqvae import batch_order
 from reelpack.errors import UserError
 from reelpack.files import replace_file, write_bytes
 from reelpack.results import canonical
+from reelpack.training.order import batch_order
 
 from .checkpoints import initial_model, save_model
 from .likelihood import bits_per_dimension, foretold_slices, slice_losses

@@ -1,0 +1,1 @@
+"""What all trainings share: processes, the order of data, metrics, checkpoints, early stops."""
