@@ -89,6 +89,15 @@ def run(training: Training, plan: Plan) -> None:
     resume(training, checkpoint)
     if is_first and plan.events and not training.done:
         training.metrics.open_events(plan.events, step=training.step)
+    try:
+        _go_on(training, plan, is_first=is_first)
+    finally:
+        training.metrics.close()
+    if is_first:
+        training.publish(plan.folder)
+
+
+def _go_on(training: Training, plan: Plan, *, is_first: bool) -> None:
     with tqdm(
         total=plan.steps,
         initial=training.step,
@@ -102,11 +111,8 @@ def run(training: Training, plan: Plan) -> None:
             if shown is not None:
                 bar.set_postfix_str(shown, refresh=False)
             if is_first and (training.step % plan.checkpoint_every == 0 or training.done):
-                save(training, checkpoint)
+                save(training, plan.folder / CHECKPOINT)
                 training.metrics.flush()
-    if is_first:
-        training.metrics.close()
-        training.publish(plan.folder)
 
 
 def save(training: Training, checkpoint: Path) -> None:

@@ -1,0 +1,114 @@
+"""Several processes on the CPU: started, equal to one, killed, failing."""
+
+import json
+import os
+import time
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from reelpack.encoders.train_vqvae import train
+from reelpack.errors import UserError
+from reelpack.training import launch
+from training import events, small_vqvae
+from training.killing import finish, group, kill_after, start
+
+RESULTS = ("model.safetensors", "metrics.csv", "reconstructions.png")
+# As in a job that asked SLURM for one task, started by another launcher.
+SLURM = {
+    "SLURM_JOB_ID": "7",
+    "SLURM_NTASKS": "1",
+    "SLURM_PROCID": "0",
+    "SLURM_NODELIST": "node[1-2]",
+    "SLURM_NODEID": "1",
+    "NODE_RANK": "1",
+    "MASTER_PORT": "1",
+}
+
+
+def results(folder):
+    return {name: (folder / name).read_bytes() for name in RESULTS}
+
+
+def small(folder, **changes):
+    return start("small_vqvae.py", folder, json.dumps(changes), **SLURM)
+
+
+def rows(folder):
+    return np.genfromtxt(folder / "metrics.csv", delimiter=",", names=True)
+
+
+@pytest.mark.slow
+def test_three_devices_learn_what_one_learns_however_often_they_are_killed(tmp_path):
+    unbroken = small(tmp_path / "unbroken", devices=3, steps=40)
+    status, said = finish(unbroken)
+    assert status == 0, said
+    assert not [line for line in said.splitlines() if line and "VQ-VAE" not in line], said
+    killed = small(tmp_path / "killed", devices=3, steps=40)
+    kill_after(killed, tmp_path / "killed" / "checkpoint.pt")
+    assert not group(killed)
+    assert not (tmp_path / "killed" / "model.safetensors").exists()
+    status, said = finish(small(tmp_path / "killed", devices=3, steps=40))
+    assert status == 0, said
+    assert results(tmp_path / "killed") == results(tmp_path / "unbroken")
+    alone = small_vqvae.SETTINGS
+    train(small_vqvae.FRAMES, small_vqvae.replace(alone, steps=40), tmp_path / "one", device="cpu")
+    one, three = (load_file(tmp_path / n / "model.safetensors") for n in ("one", "unbroken"))
+    assert one.keys() == three.keys()
+    for name, tensor in one.items():
+        torch.testing.assert_close(three[name], tensor, rtol=1e-3, atol=1e-4, msg=name)
+    for name in rows(tmp_path / "one").dtype.names:
+        np.testing.assert_allclose(
+            rows(tmp_path / "unbroken")[name], rows(tmp_path / "one")[name], rtol=1e-3
+        )
+    shown = events.scalars(tmp_path / "killed" / "events")
+    assert [step for step, _ in shown["loss"]] == list(range(1, 41))
+
+
+@pytest.mark.slow
+def test_an_error_in_a_process_is_one_line(tmp_path):
+    status, said = finish(small(tmp_path, devices=2, side=12))
+    assert status == 2
+    assert said.strip().splitlines()[-1].startswith("error: training frame ")
+    assert "Traceback" not in said
+    assert "expected uint8[16, 16, 3]" in said
+
+
+@pytest.mark.slow
+def test_when_the_command_is_killed_its_processes_end(tmp_path):
+    process = small(tmp_path, devices=2, steps=100_000)
+    until = time.monotonic() + 120
+    while not (tmp_path / "checkpoint.pt").exists():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    assert len(group(process)) >= 3
+    process.kill()
+    until = time.monotonic() + 10
+    while group(process):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def kill_one(fabric):
+    fabric.barrier()
+    if fabric.global_rank == 1:
+        os.kill(os.getpid(), 9)
+    fabric.barrier()
+
+
+@pytest.mark.slow
+def test_a_process_that_the_system_ends_is_named():
+    with pytest.raises(UserError, match="process 1 of 2 was ended by SIGKILL; SIGKILL may mean"):
+        launch.launch(kill_one, device="cpu", devices=2)
+
+
+def test_fewer_gpus_than_devices_are_a_user_error(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
+    with pytest.raises(UserError, match=r"devices: 4, and 1 GPUs .*VISIBLE_DEVICES: 3\); let the"):
+        launch.launch(kill_one, device="cuda", devices=4)
+    with pytest.raises(UserError, match=r"'cuda:1' is one GPU, and training.devices is 4"):
+        launch.launch(kill_one, device="cuda:1", devices=4)
