@@ -386,8 +386,26 @@ def get_model_result(wildcards):
 
 
 def get_model_threads(wildcards):
-    """Return the threads that a model's card fixes."""
-    return SETTINGS.model(wildcards.model)["training"]["threads"]
+    """Return the threads that a model's card fixes, of all its processes together."""
+    training = SETTINGS.model(wildcards.model)["training"]
+    return training["threads"] * training["devices"]
+
+
+def get_model_gpus(wildcards):
+    """Return how many GPUs a model's card trains on, all on one node."""
+    return SETTINGS.model(wildcards.model)["training"]["devices"]
+
+
+def get_model_pictures(wildcards):
+    """Return the steps between pictures; they are no part of the result."""
+    steps = SETTINGS.model(wildcards.model)["training"]["pictures_every"]
+    return Unrecorded(str(steps))
+
+
+def get_tensorboard(wildcards):
+    """Return the folder for a training's event files, which bear times and are no result."""
+    name = wildcards.get("model") or wildcards.transformer
+    return Unrecorded(f"logs/tensorboard/{wildcards.dataset}/{name}")
 
 
 def get_checkpoint(kind):
@@ -605,12 +623,13 @@ def get_transformer_result(wildcards):
 
 
 def get_transformer_threads(wildcards):
-    """Return the threads that a transformer's card fixes."""
-    return SETTINGS.transformer(wildcards.transformer)["training"]["threads"]
+    """Return the threads that a transformer's card fixes, of all its processes together."""
+    training = SETTINGS.transformer(wildcards.transformer)["training"]
+    return training["threads"] * training["devices"]
 
 
 def get_transformer_devices(wildcards):
-    """Return the GPUs that a transformer's card asks for."""
+    """Return how many GPUs a transformer's card trains on, all on one node."""
     return SETTINGS.transformer(wildcards.transformer)["training"]["devices"]
 
 

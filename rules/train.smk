@@ -31,16 +31,19 @@ rule train_vqvae:
         "../envs/encode.yaml"
     threads: get_model_threads
     resources:
-        gpu=1,
+        gpu=get_model_gpus,
     params:
         script=get_script("train_vqvae"),
         result=get_model_result,
         folder=get_train_folder,
         journal="resources/models/{dataset}/{model}/journal",
+        tensorboard=get_tensorboard,
+        pictures=get_model_pictures,
     shell:
         "python {params.script:q} --frames {params.folder:q}"
         " --params {params.result:q} --journal {params.journal:q} --model {output.model:q} --metrics {output.metrics:q}"
-        " --picture {output.picture:q} --gpus {resources.gpu} > {log:q} 2>&1"
+        " --picture {output.picture:q} --pictures-every {params.pictures} --tensorboard {params.tensorboard:q}"
+        " --gpus {resources.gpu} > {log:q} 2>&1"
 
 
 rule import_vqvae:

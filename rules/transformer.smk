@@ -32,10 +32,12 @@ rule train_transformer:
         codes=get_transformer_codes,
         held_out=get_transformer_held_out,
         journal="resources/transformers/{dataset}/{transformer}/journal",
+        tensorboard=get_tensorboard,
     shell:
         "python {params.script:q} --codes {params.codes:q} {params.held_out:q}"
         " --params {params.result:q} --journal {params.journal:q} --model {output.model:q}"
-        " --metrics {output.metrics:q} --gpus {resources.gpu} > {log:q} 2>&1"
+        " --metrics {output.metrics:q} --tensorboard {params.tensorboard:q} --gpus {resources.gpu}"
+        " > {log:q} 2>&1"
 
 
 rule import_transformer:

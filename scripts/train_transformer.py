@@ -10,8 +10,9 @@ from reelpack import cli
 from reelpack.device import choose_device
 from reelpack.files import clear_leftovers, link_or_copy, sha256_file
 from reelpack.results import digest
+from reelpack.training.loop import CHECKPOINT
 from reelpack.transformer.settings import TrainSettings
-from reelpack.transformer.train import CHECKPOINT, train
+from reelpack.transformer.train import train
 from reelpack.transformer.videos import open_videos
 
 OUTPUTS = {"model": "model.safetensors", "metrics": "metrics.csv"}
@@ -28,6 +29,7 @@ def main() -> None:
     parser.add_argument("--model", required=True, type=Path, help="safetensors file to write")
     parser.add_argument("--metrics", required=True, type=Path, help="csv to write")
     parser.add_argument("--gpus", type=int, default=0, help="GPUs that the job asked for")
+    parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard's events")
     args = parser.parse_args()
     held_out = args.held_out or []
     settings = TrainSettings.from_card(json.loads(args.params)["model"])
@@ -40,6 +42,8 @@ def main() -> None:
         folder,
         device=choose_device(args.gpus),
         held_out=open_videos(held_out) if held_out else None,
+        # A folder per training: TensorBoard compares trainings of other codes or settings.
+        events=args.tensorboard and args.tensorboard / folder.name[:8],
     )
     for argument, name in OUTPUTS.items():
         link_or_copy(folder / name, getattr(args, argument))

@@ -353,6 +353,14 @@ MISTAKES = {
         own_model(architecture={"filters": 34, "codebooks": 4}),
         "model vqvae_demo: architecture.filters: 34; allowed: multiples of 2 and of codebooks (4)",
     ),
+    "devices": (
+        own_model(training={"batch": 6, "devices": 4}),
+        "model vqvae_demo: training.batch: 6; allowed: multiples of devices (4), for each takes",
+    ),
+    "model precision": (
+        own_model(training={"precision": "fp16"}),
+        "model vqvae_demo: training.precision: 'fp16' is not allowed; one of: fp32, bf16",
+    ),
     "steps": (own_model(training={"steps": 0}), "training.steps: 0 is less than the minimum of 1"),
     "codebooks": (
         config(

@@ -22,6 +22,7 @@ from .formats import FORMAT_RULES
 from .recipes import Product, products
 from .results import STAGE_VERSIONS, result
 from .schema import check, load_yaml
+from .training.settings import check_sharing, decisive
 from .transformer.cards import check_recipe_of, check_transformer, training_of
 from .weights import WeightsEntry, load_registry
 
@@ -169,6 +170,7 @@ class Settings:
                     f"{where}: architecture.filters: {sizes['filters']}; allowed: multiples of 2 and"
                     f" of codebooks ({sizes['codebooks']})"
                 )
+            check_sharing(model["training"], where=f"{where}: training")
             self._check_built(model["dataset"], model["split"], where=f"{where}: dataset")
             if model["checkpoint"]:
                 _check_files(self._model_files(model), where=f"{where}: checkpoint")
@@ -271,6 +273,7 @@ class Settings:
         if model["checkpoint"]:
             return result("import_vqvae", {"architecture": model["architecture"]})
         card = {k: v for k, v in model.items() if k not in ("description", "checkpoint")}
+        card["training"] = decisive(card["training"])
         pixels = self.crop_result(products(model)[0])
         return result("train_vqvae", {"model": card, "pixels": pixels})
 

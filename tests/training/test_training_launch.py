@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from safetensors.torch import load_file
 from reelpack.encoders.train_vqvae import train
 from reelpack.errors import UserError
 from reelpack.training import launch
-from training import events, small_vqvae
+from reelpack.transformer import train as transformer
+from training import events, small_transformer, small_vqvae
 from training.killing import finish, group, kill_after, start
 
 RESULTS = ("model.safetensors", "metrics.csv", "reconstructions.png")
@@ -32,12 +34,22 @@ def results(folder):
     return {name: (folder / name).read_bytes() for name in RESULTS}
 
 
-def small(folder, **changes):
-    return start("small_vqvae.py", folder, json.dumps(changes), **SLURM)
+def small(folder, script="small_vqvae.py", **changes):
+    return start(script, folder, json.dumps(changes), **SLURM)
 
 
 def rows(folder):
     return np.genfromtxt(folder / "metrics.csv", delimiter=",", names=True)
+
+
+def assert_close(one, other, **tolerance):
+    """Compare weights and metrics of two trainings."""
+    mine, others = (load_file(folder / "model.safetensors") for folder in (one, other))
+    assert mine.keys() == others.keys()
+    for name, tensor in mine.items():
+        torch.testing.assert_close(others[name], tensor, msg=name, **tolerance)
+    for name in rows(one).dtype.names:
+        np.testing.assert_allclose(rows(other)[name], rows(one)[name], **tolerance)
 
 
 @pytest.mark.slow
@@ -53,18 +65,36 @@ def test_three_devices_learn_what_one_learns_however_often_they_are_killed(tmp_p
     status, said = finish(small(tmp_path / "killed", devices=3, steps=40))
     assert status == 0, said
     assert results(tmp_path / "killed") == results(tmp_path / "unbroken")
-    alone = small_vqvae.SETTINGS
-    train(small_vqvae.FRAMES, small_vqvae.replace(alone, steps=40), tmp_path / "one", device="cpu")
-    one, three = (load_file(tmp_path / n / "model.safetensors") for n in ("one", "unbroken"))
-    assert one.keys() == three.keys()
-    for name, tensor in one.items():
-        torch.testing.assert_close(three[name], tensor, rtol=1e-3, atol=1e-4, msg=name)
-    for name in rows(tmp_path / "one").dtype.names:
-        np.testing.assert_allclose(
-            rows(tmp_path / "unbroken")[name], rows(tmp_path / "one")[name], rtol=1e-3
-        )
+    alone = replace(small_vqvae.SETTINGS, steps=40)
+    train(small_vqvae.FRAMES, alone, tmp_path / "one", device="cpu")
+    assert_close(tmp_path / "one", tmp_path / "unbroken", rtol=1e-3, atol=1e-4)
     shown = events.scalars(tmp_path / "killed" / "events")
     assert [step for step, _ in shown["loss"]] == list(range(1, 41))
+
+
+@pytest.mark.slow
+def test_two_devices_train_the_transformer_that_one_trains_however_often_they_are_killed(tmp_path):
+    script, names = "small_transformer.py", ("model.safetensors", "metrics.csv")
+    for name in ("unbroken", "killed"):
+        process = small(tmp_path / name, script, devices=2, steps=30)
+        if name == "killed":
+            kill_after(process, tmp_path / name / "checkpoint.pt")
+            assert not (tmp_path / name / "model.safetensors").exists()
+            process = small(tmp_path / name, script, devices=2, steps=30)
+        status, said = finish(process)
+        assert status == 0, said
+    for name in names:
+        two = (tmp_path / "unbroken" / name).read_bytes()
+        assert (tmp_path / "killed" / name).read_bytes() == two
+    settings = replace(small_transformer.SETTINGS, steps=30)
+    transformer.train(
+        small_transformer.VIDEOS,
+        settings,
+        tmp_path / "one",
+        device="cpu",
+        held_out=small_transformer.OTHERS,
+    )
+    assert_close(tmp_path / "one", tmp_path / "unbroken", rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.slow

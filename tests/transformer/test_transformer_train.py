@@ -9,12 +9,14 @@ import pytest
 
 from reelpack.codes import clip_bytes, join_codes
 from reelpack.errors import UserError
-from reelpack.transformer import train as training
+from reelpack.training.launch import make_fabric
 from reelpack.transformer.checkpoints import load_model
 from reelpack.transformer.likelihood import bits_per_dimension
 from reelpack.transformer.sampling import generate
 from reelpack.transformer.settings import TrainSettings
-from reelpack.transformer.train import train
+from reelpack.transformer.train import Training, train
+from training import events
+from training.killing import counted, killed_at
 from transformer import tiny
 from transformer.commands import command
 from transformer.tiny import Held
@@ -45,34 +47,15 @@ def unbroken(tmp_path_factory):
     return results(folder)
 
 
-class Killed(BaseException):
-    pass
-
-
 @pytest.mark.parametrize("at", [1, 3, 5])
-def test_a_killed_run_goes_on_to_the_same_bytes(unbroken, tmp_path, monkeypatch, at):
-    advance, done = training.Training.advance, []
-
-    def killed(self):
-        if self.step == at:
-            raise Killed
-        done.append(self.step)
-        return advance(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(training.Training, "advance", killed)
-        with pytest.raises(Killed):
-            run(VIDEOS, SETTINGS, tmp_path)
+def test_a_killed_run_goes_on_to_the_same_bytes(unbroken, tmp_path, at):
+    with killed_at(Training, at) as done:
+        run(VIDEOS, SETTINGS, tmp_path)
     assert not any((tmp_path / name).exists() for name in RESULTS)
-
-    def counted(self):
-        done.append(self.step)
-        return advance(self)
-
-    monkeypatch.setattr(training.Training, "advance", counted)
-    run(VIDEOS, SETTINGS, tmp_path)
+    with counted(Training) as redone:
+        run(VIDEOS, SETTINGS, tmp_path)
     assert results(tmp_path) == unbroken
-    assert done == [*range(at), *range(at // 3 * 3, 8)]
+    assert [*done, *redone] == [*range(at), *range(at // 3 * 3, 8)]
 
 
 def test_how_often_checkpoints_are_made_changes_nothing(unbroken, tmp_path):
@@ -84,7 +67,7 @@ def test_a_done_training_is_not_done_again(unbroken, tmp_path, monkeypatch):
     run(VIDEOS, SETTINGS, tmp_path)
     for name in RESULTS:
         (tmp_path / name).unlink()
-    monkeypatch.setattr(training.Training, "advance", None)
+    monkeypatch.setattr(Training, "advance", None)
     run(VIDEOS, SETTINGS, tmp_path)
     assert results(tmp_path) == unbroken
 
@@ -98,7 +81,7 @@ def test_a_foreign_checkpoint_is_not_taken_up(unbroken, tmp_path, change, capsys
     assert results(tmp_path) != unbroken
     run(VIDEOS, SETTINGS, tmp_path)
     assert results(tmp_path) == unbroken
-    assert "of other videos or settings, starting over" in capsys.readouterr().out
+    assert "of other data or settings, starting over" in capsys.readouterr().out
 
 
 def test_metrics_say_what_was_measured_and_the_best_weights_are_published(unbroken, tmp_path):
@@ -125,14 +108,38 @@ def test_patience_ends_a_training_that_only_learns_by_heart(tmp_path):
         train(VIDEOS, settings, tmp_path, device="cpu")
 
 
+def test_tensorboard_shows_the_metrics(tmp_path):
+    with killed_at(Training, 5):
+        run(VIDEOS, SETTINGS, tmp_path, events=tmp_path / "events")
+    run(VIDEOS, SETTINGS, tmp_path, events=tmp_path / "events")
+    rows = list(csv.DictReader((tmp_path / "metrics.csv").open()))
+    shown = events.scalars(tmp_path / "events")
+    assert set(shown) == set(rows[0]) - {"step"}
+    for name, points in shown.items():
+        told = [(int(r["step"]), pytest.approx(float(r[name]), rel=1e-6)) for r in rows if r[name]]
+        assert points == told
+
+
+def test_bf16_learns(tmp_path):
+    settings = replace(SETTINGS, steps=150, batch=6, precision="bf16")
+    run(VIDEOS, settings, tmp_path)
+    rows = list(csv.DictReader((tmp_path / "metrics.csv").open()))
+    losses = [float(row["loss"]) for row in rows]
+    assert np.mean(losses[-20:]) < 0.8 * np.mean(losses[:20])
+    run(VIDEOS, replace(settings, steps=1, precision="fp32"), tmp_path / "fp32")
+    exact = list(csv.DictReader((tmp_path / "fp32" / "metrics.csv").open()))
+    assert losses[0] == pytest.approx(float(exact[0]["loss"]), rel=0.02)
+    assert rows[0]["loss"] != exact[0]["loss"]
+
+
 def test_single_frame_slices_are_never_the_primed_ones():
-    drawn = training.Training(VIDEOS, replace(SETTINGS, architecture=tiny.FRAMES), device="cpu")
+    drawn = Training(VIDEOS, replace(SETTINGS, architecture=tiny.FRAMES), fabric=make_fabric("cpu"))
     slices = {int(n) for step in range(12) for n in drawn._batch(step)[1]}
     assert slices == {1, 2, 3}
 
 
 def test_cuts_start_anywhere():
-    drawn = training.Training(VIDEOS, SETTINGS, device="cpu")
+    drawn = Training(VIDEOS, SETTINGS, fabric=make_fabric("cpu"))
     seen = {
         tuple(cut[:, 0].flatten().tolist()) for step in range(12) for cut in drawn._batch(step)[0]
     }

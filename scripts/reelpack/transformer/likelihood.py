@@ -29,7 +29,8 @@ def slice_losses(
     logits, target = model(codes, slices)
     frames = model.plan(codes).positions.to(codes.device)[slices] // math.prod(codes.shape[3:])
     foretold = (frames >= primed_frames)[:, None].expand_as(target)
-    return F.cross_entropy(logits[foretold], target[foretold], reduction="none")
+    with torch.autocast(codes.device.type, enabled=False):
+        return F.cross_entropy(logits[foretold].float(), target[foretold], reduction="none")
 
 
 def foretold_slices(model: VideoTransformer, codes: Tensor, *, primed_frames: int) -> list[int]:
@@ -38,7 +39,6 @@ def foretold_slices(model: VideoTransformer, codes: Tensor, *, primed_frames: in
     return [number for number, frame in enumerate(last.tolist()) if frame >= primed_frames]
 
 
-@torch.inference_mode()
 def bits_per_dimension(
     model: VideoTransformer, batches: Iterable[Tensor], *, primed_frames: int = 1
 ) -> float:
@@ -55,6 +55,20 @@ def bits_per_dimension(
     Returns:
         Bits per dimension; NaN when nothing is foretold.
     """
+    return mean_bits(information(model, batches, primed_frames=primed_frames))
+
+
+@torch.inference_mode()
+def information(
+    model: VideoTransformer, batches: Iterable[Tensor], *, primed_frames: int = 1
+) -> Tensor:
+    """Return float64[2]: the information of all foretold codes in nats, and how many they are.
+
+    Args:
+        model: in evaluation mode.
+        batches: codes int64[B, codebooks, T, H, W].
+        primed_frames: frames that are given.
+    """
     nats, dimensions = 0.0, 0
     device = next(model.parameters()).device
     for batch in batches:
@@ -64,4 +78,10 @@ def bits_per_dimension(
             losses = slice_losses(model, codes, slices, primed_frames=primed_frames)
             nats += losses.double().sum().item()
             dimensions += len(losses)
+    return torch.tensor([nats, dimensions], dtype=torch.float64, device=device)
+
+
+def mean_bits(found: Tensor) -> float:
+    """Return bits per dimension from what `information` gave; NaN when nothing is foretold."""
+    nats, dimensions = found.tolist()
     return nats / math.log(2) / dimensions if dimensions else math.nan

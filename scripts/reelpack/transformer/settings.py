@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from reelpack.errors import UserError
+from reelpack.training.settings import check_sharing
 
 from .sizes import Sizes
 
@@ -29,7 +30,11 @@ class TrainSettings:
         checkpoint_every: steps between checkpoints; no part of the result.
         evaluate_every: steps between evaluations on held-out videos.
         patience: stop after that many evaluations without a better one; 0 never stops early.
-        threads: CPU threads; sums are grouped by them, so they are part of the result.
+        threads: CPU threads of each process; sums are grouped by them, so they are part of the
+            result.
+        devices: processes that share every batch, each on a GPU of its own, or on the CPU.
+        precision: `fp32`, or `bf16`: forward passes in bfloat16, the measured ones too; losses stay
+            in float32.
     """
 
     architecture: Sizes
@@ -45,6 +50,8 @@ class TrainSettings:
     evaluate_every: int = 1000
     patience: int = 0
     threads: int = 1
+    devices: int = 1
+    precision: str = "fp32"
 
     def __post_init__(self) -> None:
         least = {"primed_frames": 0, "seed": 0, "patience": 0}
@@ -58,6 +65,7 @@ class TrainSettings:
                     )
             elif field.type == "float" and not _is_rate(value):
                 raise UserError(f"training.{field.name}: {value!r}; allowed: at least 0")
+        check_sharing({field.name: getattr(self, field.name) for field in fields(self)})
 
     @classmethod
     def from_card(cls, card: Mapping[str, Any]) -> TrainSettings:

@@ -9,28 +9,33 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import asdict
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from lightning_fabric import Fabric
+from torch import Tensor, nn
 from tqdm import tqdm
 
-from reelpack.encoders.base import check_device, set_deterministic
+from reelpack.encoders.base import set_deterministic
 from reelpack.errors import UserError
-from reelpack.files import replace_file, write_bytes
+from reelpack.files import replace_file
 from reelpack.results import canonical
+from reelpack.training import loop
+from reelpack.training.launch import launch, share_of
+from reelpack.training.metrics import Metrics
 from reelpack.training.order import batch_order
 
 from .checkpoints import initial_model, save_model
-from .likelihood import bits_per_dimension, foretold_slices, slice_losses
+from .likelihood import foretold_slices, information, mean_bits, slice_losses
+from .model import VideoTransformer
 from .settings import TrainSettings
 from .videos import Videos, Windows, stack_cuts
 
-CHECKPOINT = "checkpoint.pt"
-METRICS = ("step", "loss", "bits_per_dim", "held_out_bits_per_dim")
-METRICS_ROWS = 500
+FIGURES = ("loss", "bits_per_dim", "held_out_bits_per_dim")
 PROBED_VIDEOS = 16
 LEARNED, HELD_OUT = "training", "held-out"
 
@@ -42,6 +47,7 @@ def train(
     *,
     device: str,
     held_out: Videos | None = None,
+    events: Path | None = None,
 ) -> None:
     """Train a transformer, or go on where a killed training of the same codes and settings stopped.
 
@@ -51,39 +57,66 @@ def train(
 
     Args:
         videos: the videos to learn from; those shorter than a cut are left out, with a line that
-            says how many.
+            says how many. Picklable where there are several devices, as `held_out`.
         settings: everything else that the result depends on.
         folder: made if missing.
         device: `cpu`, `cuda` or `cuda:N`. CPU and GPU give different weights.
         held_out: videos that only measure; `patience` needs them.
+        events: folder for TensorBoard's events; None writes none.
 
     Raises:
         UserError: no video is long enough, codes do not suit the model, or no such device.
     """
-    check_device(device)
     if settings.patience and held_out is None:
         raise UserError("training.patience: needs held-out videos to measure on")
+    plan = loop.Plan(folder, settings.checkpoint_every, settings.steps, events, title="transformer")
+    launch(
+        partial(_train, videos=videos, settings=settings, plan=plan, held_out=held_out),
+        device=device,
+        devices=settings.devices,
+        precision=settings.precision,
+    )
+
+
+def _train(
+    fabric: Fabric,
+    *,
+    videos: Videos,
+    settings: TrainSettings,
+    plan: loop.Plan,
+    held_out: Videos | None,
+) -> None:
     set_deterministic(threads=settings.threads)
-    folder.mkdir(parents=True, exist_ok=True)
-    training = Training(videos, settings, device=device, held_out=held_out)
-    training.resume(folder / CHECKPOINT)
-    with tqdm(total=settings.steps, initial=training.step, unit="step", desc="transformer") as bar:
-        while not training.done:
-            loss = training.advance()
-            bar.update()
-            if loss is not None:
-                bar.set_postfix(bits=f"{loss / math.log(2):.4f}", refresh=False)
-            if training.step % settings.checkpoint_every == 0 or training.done:
-                training.save(folder / CHECKPOINT)
-    training.publish(folder)
+    loop.run(Training(videos, settings, fabric=fabric, held_out=held_out), plan)
+
+
+class TrainingPass(nn.Module):
+    """One pass of a training: the losses of one slice of each video.
+
+    Args:
+        model: the model.
+        primed_frames: frames that are given.
+    """
+
+    def __init__(self, model: VideoTransformer, primed_frames: int) -> None:
+        super().__init__()
+        self.model, self.primed_frames = model, primed_frames
+
+    def forward(self, codes: Tensor, slices: Tensor) -> Tensor:
+        """Return float32[M], nats, one for each foretold code; see `slice_losses`."""
+        return slice_losses(self.model, codes, slices, primed_frames=self.primed_frames)
 
 
 class Training:
-    """A training between two steps.
+    """A training between two steps; see `loop.Training`.
+
+    Args:
+        videos: the videos to learn from.
+        settings: of the training.
+        fabric: launched.
+        held_out: videos that only measure.
 
     Attributes:
-        step: optimiser steps done.
-        rows: metrics so far.
         best: bits per dimension of the best evaluation, its step and the weights it measured.
     """
 
@@ -92,25 +125,28 @@ class Training:
         videos: Videos,
         settings: TrainSettings,
         *,
-        device: str,
+        fabric: Fabric,
         held_out: Videos | None = None,
     ) -> None:
-        self.settings = settings
-        self.device = torch.device(device)
+        self.settings, self.fabric = settings, fabric
+        self.device = fabric.device
+        self.share = share_of(fabric)
         self.windows = self._windows(videos, LEARNED)
         self.held_out = None if held_out is None else self._windows(held_out, HELD_OUT)
         self.step = 0
-        self.rows: list[list[float]] = []
+        self.metrics = Metrics(FIGURES, steps=settings.steps)
         self.best: dict[str, Any] = {"bits": math.inf, "step": 0, "weights": None}
         sizes = settings.architecture
         self.model = initial_model(sizes, seed=settings.seed).to(self.device)
         self.slices = self._foretold(self.windows.cut(0)[None])
-        self.optimizer = torch.optim.RMSprop(
+        optimizer = torch.optim.RMSprop(
             self.model.parameters(),
             lr=settings.learning_rate,
             alpha=settings.alpha,
             momentum=settings.momentum,
         )
+        one_pass = TrainingPass(self.model, settings.primed_frames)
+        self.one_pass, self.optimizer = fabric.setup(one_pass, optimizer)
         self.order = batch_order(len(self.windows), settings.batch, settings.seed)
 
     @property
@@ -121,31 +157,33 @@ class Training:
         tired = bool(settings.patience) and waited >= settings.patience
         return self.step >= settings.steps or tired
 
-    def advance(self) -> float | None:
-        """Do one step; return its loss, nats per code, where its metrics are kept."""
+    def advance(self) -> str | None:
+        """Do one step; return its bits per code, where its metrics are kept."""
         settings = self.settings
-        codes, slices = self._batch(self.step)
-        primed = settings.primed_frames
-        loss = slice_losses(self.model, codes, slices, primed_frames=primed).mean()
+        losses = self.one_pass(*self._batch(self.step))
+        # Parts may foretell different numbers of codes; each code of the batch counts the same.
+        count = self.share.total(torch.tensor(len(losses), device=self.device))
+        loss = losses.mean() * (len(losses) * self.share.of / count)
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        self.fabric.backward(loss)
         self.optimizer.step()
         self.step += 1
         last = self.step == settings.steps
         measured = self.held_out is not None and (last or self.step % settings.evaluate_every == 0)
-        if not (last or measured) and self.step % max(1, settings.steps // METRICS_ROWS):
+        if not (last or measured or self.metrics.wants(self.step)):
             return None
-        figure = loss.item()
+        figure = self.share.total(loss.detach()).item() / self.share.of
         held_out = self._evaluate() if measured else math.nan
-        self.rows.append([self.step, figure, figure / math.log(2), held_out])
-        return figure
+        bits = figure / math.log(2)
+        self.metrics.add(self.step, dict(zip(FIGURES, (figure, bits, held_out), strict=True)))
+        return f"bits={bits:.4f}"
 
     def _windows(self, videos: Videos, what: str) -> Windows:
         sizes = self.settings.architecture
         windows = Windows(
             videos, frames=self.settings.frames, codebooks=sizes.codebooks, codes=sizes.codes
         )
-        if windows.too_short:
+        if windows.too_short and self.share.rank == 0:
             tqdm.write(f"{windows.too_short} {what} videos are shorter than a cut and left out")
         return windows
 
@@ -160,31 +198,34 @@ class Training:
         return slices
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Return codes int64[B, codebooks, T, H, W] and which slice of each, int64[B]."""
+        """Return this process's part: codes int64[B, codebooks, T, H, W] and slices int64[B]."""
         noise = np.random.default_rng([self.settings.seed, 1, step])
-        cuts, slices = [], []
-        for index in self.order(step):
-            start = int(noise.integers(self.windows.starts(int(index))))
-            cuts.append(self.windows.cut(int(index), start=start))
-            slices.append(self.slices[int(noise.integers(len(self.slices)))])
-        return stack_cuts(cuts).to(self.device), torch.tensor(slices, device=self.device)
+        drawn = []
+        for index in self.order(step).tolist():
+            start = int(noise.integers(self.windows.starts(index)))
+            drawn.append((index, start, self.slices[int(noise.integers(len(self.slices)))]))
+        own = drawn[self.share.part(len(drawn))]
+        cuts = [self.windows.cut(index, start=start) for index, start, _ in own]
+        slices = torch.tensor([number for *_, number in own], device=self.device)
+        return stack_cuts(cuts).to(self.device), slices
 
     def _evaluate(self) -> float:
         assert self.held_out is not None
+        share = self.share
+        batches = self.held_out.batches(self.settings.batch // share.of)
+        own = islice(batches, share.rank, None, share.of)
         self.model.eval()
-        bits = bits_per_dimension(
-            self.model,
-            self.held_out.batches(self.settings.batch),
-            primed_frames=self.settings.primed_frames,
-        )
+        with self.fabric.autocast():
+            found = information(self.model, own, primed_frames=self.settings.primed_frames)
         self.model.train()
+        bits = mean_bits(share.total(found))
         if bits < self.best["bits"]:
             weights = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
             self.best = {"bits": bits, "step": self.step, "weights": weights}
         return bits
 
-    def _identity(self) -> str:
-        """What a checkpoint must have been made from; a probe of the videos stands for all."""
+    def identity(self) -> str:
+        """Return what a checkpoint must have been made from; a probe of the videos stands for all."""
         settings = asdict(self.settings)
         del settings["checkpoint_every"]
         probes = {
@@ -194,28 +235,17 @@ class Training:
         }
         return canonical({"settings": settings, "videos": probes, "device": self.device.type})
 
-    def save(self, checkpoint: Path) -> None:
-        """Write everything that going on needs."""
-        state = {
-            "identity": self._identity(),
-            "step": self.step,
-            "rows": self.rows,
+    def state(self) -> dict[str, Any]:
+        """Return what going on needs, besides step and metrics."""
+        return {
             "best": self.best,
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.state_dict(),
         }
-        with replace_file(checkpoint) as temporary:
-            torch.save(state, temporary)
 
-    def resume(self, checkpoint: Path) -> None:
-        """Take up a checkpoint, unless it is of other videos or settings."""
-        if not checkpoint.is_file():
-            return
-        state = torch.load(checkpoint, map_location=self.device, weights_only=True)
-        if state["identity"] != self._identity():
-            tqdm.write(f"{checkpoint}: of other videos or settings, starting over")
-            return
-        self.step, self.rows, self.best = state["step"], state["rows"], state["best"]
+    def load(self, state: dict[str, Any]) -> None:
+        """Take up what `state` gave."""
+        self.best = state["best"]
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
 
@@ -223,14 +253,9 @@ class Training:
         """Write the files that others read, the model last."""
         if self.best["weights"] is not None:
             self.model.load_state_dict(self.best["weights"])
-        lines = [",".join(METRICS), *(",".join(map(_figure, row)) for row in self.rows)]
-        write_bytes(folder / "metrics.csv", ("\n".join(lines) + "\n").encode())
+        self.metrics.write_csv(folder / "metrics.csv")
         with replace_file(folder / "model.safetensors") as temporary:
             save_model(self.model, temporary)
-
-
-def _figure(value: float) -> str:
-    return "" if math.isnan(value) else repr(value)
 
 
 def _probe(windows: Windows) -> list[str]:
