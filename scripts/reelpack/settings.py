@@ -171,7 +171,9 @@ class Settings:
                     f" of codebooks ({sizes['codebooks']})"
                 )
             check_sharing(model["training"], where=f"{where}: training")
-            self._check_built(model["dataset"], model["split"], where=f"{where}: dataset")
+            self._check_built(
+                model["dataset"], model["split"], where=f"{where}: dataset: learns from"
+            )
             if model["checkpoint"]:
                 _check_files(self._model_files(model), where=f"{where}: checkpoint")
             self._cards["model", name] = model
@@ -181,8 +183,7 @@ class Settings:
         data = self.datasets.get(dataset)
         if data is None or split not in data.shards:
             raise UserError(
-                f"{where}: learns from {dataset}/{split}, which config.yaml does not build; add it"
-                " to datasets"
+                f"{where} {dataset}/{split}, which config.yaml does not build; add it to datasets"
             )
 
     def _model_files(self, model: Mapping[str, Any]) -> list[Path]:
@@ -209,9 +210,13 @@ class Settings:
                 ("samples.split", samples["split"]),
             ):
                 if split is not None:
-                    self._check_built(card["dataset"], split, where=f"{where}: {key}")
+                    verb = "needs" if key == "samples.split" else "learns from"
+                    self._check_built(card["dataset"], split, where=f"{where}: {key}: {verb}")
             if card["held_out"] == card["split"]:
-                raise UserError(f"{where}: held_out: {card['split']}; allowed: not split itself")
+                raise UserError(
+                    f"{where}: held_out: {card['split']}; allowed: another split than"
+                    f" {card['split']}, which is learned"
+                )
             recipe = self._learned_recipe(card, where=where)
             model = self.model(recipe["encoder"]["model"], where=where)
             side, stride = products(recipe)[0].side, CARDS["vqvae"].stride
