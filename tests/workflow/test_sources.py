@@ -16,7 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import av
 import lmdb
+import numpy as np
 import pytest
 import yaml
 from PIL import Image
@@ -106,9 +108,13 @@ def pack_keys(project: Project, place: str) -> list[str]:
         return [key.decode() for key, _ in view.cursor()]
 
 
+def png_root(project: Project, place: str) -> Path:
+    return project.folder / f"results/{place}/packs/png_folders_64/frames"
+
+
 def pack_folders(project: Project, place: str) -> dict[str, list[str]]:
     """Pictures of each clip of the packed PNG folders, in natural order."""
-    root = project.folder / f"results/{place}/packs/png_folders_64/frames"
+    root = png_root(project, place)
     found: dict[str, list[str]] = {}
     for path in sorted(root.glob("*/*/*"), key=lambda path: (path.parent, int(path.stem))):
         assert Image.open(path).size == (64, 64)
@@ -258,7 +264,10 @@ def test_a_list_and_a_mirror_become_an_lmdb(site: Site, project: Project, tmp_pa
     found = ledger(project, "toy600/train")
     assert found == dict(zip(ids, ["ok", "ok", "gone", "corrupt"], strict=True))
     for name in ids[:2]:
-        assert (project.folder / f"resources/videos/toy600/{name}.mp4").is_file()
+        video = project.folder / f"resources/videos/toy600/{name}.mp4"
+        for number, expected in enumerate(squares_of(video), start=1):
+            picture = png_root(project, "toy600/train") / name / f"{number}.png"
+            np.testing.assert_array_equal(Image.open(picture), expected)
     # Asked to try again, only what failed is asked for; and what is there now is taken.
     name, start, end = PUSHES[2][1:]
     content = clip_bytes(tmp_path, "gone.mp4")
@@ -269,6 +278,17 @@ def test_a_list_and_a_mirror_become_an_lmdb(site: Site, project: Project, tmp_pa
     project.build("toy600")
     assert sorted(pack_keys(project, "toy600/train")) == sorted(ids[:3])
     assert site.count("/clips/-aBcDeFgHiJ_000003_000013.mp4") == asked
+
+
+def squares_of(video: Path) -> Iterator[Image.Image]:
+    """Every picture of a video as the published script cuts it, with Pillow alone."""
+    with av.open(str(video)) as container:
+        for frame in container.decode(video=0):
+            picture = frame.to_image()
+            side = min(picture.size)
+            left, top = ((length - side) / 2 for length in picture.size)
+            square = picture.crop((left, top, left + side, top + side))
+            yield square.resize((64, 64), Image.Resampling.LANCZOS)
 
 
 def run_python(project: Project, *arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -379,6 +399,63 @@ def test_after_a_kill_only_the_rest_is_fetched(
         # Small files are not resumed: one that was under way begins anew.
         tries = {1} if video_name(url) in here else {1, 2}
         assert site.count(f"/{name}") in tries, name
+
+
+def bair_record(pictures: Any) -> bytes:
+    """A record as the robot's are: two cameras, actions and states for each of 30 steps."""
+    features: dict[str, list[Any]] = {}
+    for number, picture in enumerate(pictures):
+        features[f"{number}/action"] = [0.5, -0.5, 0.25, 0.0]
+        features[f"{number}/endeffector_pos"] = [0.1, 0.2, 0.3]
+        features[f"{number}/image_main/encoded"] = [bytes(12288)]
+        features[f"{number}/image_aux1/encoded"] = [picture.tobytes()]
+    return records.frame(records.example(features), crc=crc32c)
+
+
+def test_records_become_the_folders_that_the_seed_writes(
+    site: Site, project: Project, tmp_path: Path
+) -> None:
+    shape = (30, 64, 64, 3)
+    lengths = {
+        "train": {"traj_0_to_255": 3, "traj_256_to_511": 1},
+        "test": {"traj_0_to_255": 2},
+    }
+    rng = np.random.default_rng(7)
+    shot: dict[str, Any] = {}
+    members = {}
+    for split, files in lengths.items():
+        for name, count in files.items():
+            pushes = [rng.integers(0, 256, shape, dtype=np.uint8) for _ in range(count)]
+            # The file's name less its last ten characters, and the record's number from 1.
+            file = f"{name}.tfrecords"
+            shot |= {f"{split}/{file[:-10]}/{k}": p for k, p in enumerate(pushes, start=1)}
+            members[f"softmotion30_44k/{split}/{file}"] = b"".join(map(bair_record, pushes))
+    url = site.add("/bair.tar", serve(tarred(members)))
+    card = yaml.safe_load((project.folder / "datasets/bair.yaml").read_text())
+    (file,) = card["annotations"]["files"]
+    add_card(
+        project,
+        "toybair",
+        "bair",
+        videos="resources/annotations/toybair",
+        annotations={**card["annotations"], "files": [{**file, "url": url}]},
+        splits={"train": {"shards": 2}, "test": {"shards": 1}},
+    )
+    project.write_config({"datasets": {"toybair": {"recipes": ["bair_png_64"]}}})
+    project.build()
+    # Each split's pack holds what the seed has below processed_data/{split}.
+    for split in lengths:
+        root = project.folder / f"results/toybair/{split}/packs/bair_png_64/frames"
+        found = {path.relative_to(root).as_posix(): path for path in root.rglob("*.png")}
+        expected = {
+            f"{folder.removeprefix(split + '/')}/{number}.png": picture
+            for folder, pictures in shot.items()
+            if folder.startswith(f"{split}/")
+            for number, picture in enumerate(pictures)
+        }
+        assert found.keys() == expected.keys()
+        for name, path in found.items():
+            np.testing.assert_array_equal(Image.open(path), expected[name])
 
 
 def test_records_and_pictures_become_an_lmdb(site: Site, project: Project, tmp_path: Path) -> None:
