@@ -1,0 +1,131 @@
+"""How long the published code (github rakhimovv/lvt) takes for what this project does, with equal weights.
+
+Drawing a frame with the video transformer at the sizes of DSFVT, and a training step of the VQ-VAE at
+those of PR-DVQVAE2; CPU seconds of one thread, so that other work on the machine does not count.
+Needs a clone, and an interpreter that has fvcore, tabulate and termcolor beside this project's packages.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+
+from reelpack.encoders import set_deterministic
+from reelpack.encoders.train_vqvae import TrainSettings, train
+from reelpack.encoders.vqvae import Architecture
+from reelpack.transformer.checkpoints import initial_model, to_published
+from reelpack.transformer.sampling import generate
+from reelpack.transformer.sizes import PRESETS
+
+FRAMES, SIDE = 16, 16
+# Of PR-DVQVAE2.
+SIZES = Architecture(filters=256, residual_channels=128, layers=2, codebooks=4, codes=512)
+# Divides scores so far that the likeliest code is drawn.
+COLD = 1e-4
+
+
+def cpu_seconds(call: Callable[[], object]) -> float:
+    """CPU time of one call."""
+    start = time.process_time()
+    call()
+    return time.process_time() - start
+
+
+def published_model(clone: Path, config: str) -> Any:
+    """Build a model of the published code."""
+    from vidgen.config import get_cfg
+    from vidgen.modeling.meta_arch import build_model
+
+    cfg = get_cfg()
+    cfg.merge_from_file(str(clone / "configs" / config))
+    cfg.MODEL.DEVICE = "cpu"
+    cfg.OUTPUT_DIR = ""
+    return build_model(cfg)
+
+
+@torch.inference_mode()
+def sampling(clone: Path) -> tuple[float, float]:
+    """Return seconds per frame, ours and theirs; stop when the frames differ."""
+    model = initial_model(PRESETS["DSFVT"], seed=0).eval()
+    theirs = published_model(clone, "vt/DSFVT.yaml").eval()
+    theirs.model.load_state_dict(to_published(model))
+    codes = np.random.default_rng(0).integers(512, size=(1, 4, FRAMES, SIDE, SIDE))
+    video = torch.from_numpy(codes)
+    prime = video[:, :, : FRAMES - 1].clone()
+    drawn: list[torch.Tensor] = []
+    ours_seconds = cpu_seconds(
+        lambda: drawn.append(generate(model, prime, frames=FRAMES, seed=0, temperature=0))
+    )
+    theirs_seconds = cpu_seconds(
+        lambda: drawn.append(theirs.sample_video(video, temp=COLD, n_prime=FRAMES - 1))
+    )
+    if not torch.equal(*drawn):
+        sys.exit(f"{(drawn[0] != drawn[1]).sum()} codes differ")
+    return ours_seconds, theirs_seconds
+
+
+def training(clone: Path, *, steps: int, batch: int) -> tuple[float, float]:
+    """Return seconds per step of the VQ-VAE, ours and theirs."""
+    shape = (4 * batch, 64, 64, 3)
+    frames = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
+
+    def run(count: int) -> None:
+        settings = TrainSettings(SIZES, image_size=64, steps=count, batch=batch)
+        with TemporaryDirectory() as folder:
+            train(list(frames), settings, Path(folder), device="cpu")
+
+    # Start and end, which take as long for any number of steps, fall away.
+    short = cpu_seconds(lambda: run(1))
+    ours = (cpu_seconds(lambda: run(1 + steps)) - short) / steps
+    return ours, _published_step(clone, frames, steps=steps, batch=batch)
+
+
+def _published_step(clone: Path, frames: np.ndarray, *, steps: int, batch: int) -> float:
+    with TemporaryDirectory() as folder:
+        theirs = published_model(clone, "vqvae/PR-DVQVAE2.yaml").train()
+        theirs.cfg.OUTPUT_DIR = folder
+        optimizers, _ = theirs.configure_optimizers_and_checkpointers()
+    for table in theirs.codebook.ve:
+        # On a CPU they share the codes' memory, and the loss is soon no number.
+        table.running_sum = table.running_sum.clone()
+
+    def step(number: int) -> None:
+        chosen = [frames[(number * batch + n) % len(frames)] for n in range(batch)]
+        data = [{"image": f.transpose(2, 0, 1).astype("float32") / 255} for f in chosen]
+        sum(theirs(data, mode="supervised").values()).backward()
+        for item in optimizers:
+            item["optimizer"].step()
+        for item in optimizers:
+            item["optimizer"].zero_grad()
+
+    step(0)
+    return cpu_seconds(lambda: [step(1 + number) for number in range(steps)]) / steps
+
+
+def main() -> None:
+    """Print seconds and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--clone", type=Path, required=True, help="clone of github rakhimovv/lvt")
+    parser.add_argument("--steps", type=int, default=5, help="training steps to time")
+    parser.add_argument("--batch", type=int, default=32, help="frames per step")
+    args = parser.parse_args()
+    sys.path.insert(0, str(args.clone))
+    set_deterministic()
+    ours, theirs = training(args.clone, steps=args.steps, batch=args.batch)
+    rates = f"{args.batch / ours:.1f} frames/s, published {args.batch / theirs:.1f}"
+    print(f"training the VQ-VAE: {rates}, ratio {theirs / ours:.2f}", flush=True)
+    ours, theirs = sampling(args.clone)
+    print(
+        f"drawing: {ours:.2f} s per frame, published {theirs:.1f} s, ratio {theirs / ours:.1f}",
+        flush=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
