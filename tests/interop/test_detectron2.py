@@ -1,3 +1,4 @@
+import itertools
 import re
 from importlib.util import find_spec
 
@@ -201,7 +202,15 @@ def test_detectron2_gives_the_lists_back(pack, tree):
     assert data.DatasetCatalog.get("reelpack_kdvqvae") == pack_videos(pack)
     assert data.MetadataCatalog.get("reelpack_kdvqvae").root == str(pack)
     register_frames("reelpack_kdvqvae", tree, replace=True)
-    assert data.get_detection_dataset_dicts("reelpack_kdvqvae", filter_empty=False) == (
-        frame_images(tree)
-    )
     assert data.MetadataCatalog.get("reelpack_kdvqvae").root == str(tree)
+    pictures = data.get_detection_dataset_dicts("reelpack_kdvqvae", filter_empty=False)
+    assert pictures == frame_images(tree)
+    # Six pictures to a batch of detectron2's own endless loader: two are a round.
+    batches = data.build_detection_train_loader(
+        pictures,
+        mapper=lambda entry: entry["image_path"],
+        total_batch_size=6,
+        aspect_ratio_grouping=False,
+    )
+    first, second = itertools.islice(batches, 2)
+    assert sorted(first + second) == sorted(entry["image_path"] for entry in pictures)
