@@ -24,6 +24,8 @@ SEED: 29871897
 CHANGE = """
 _BASE_: "base.yaml"
 INPUT: {FORMAT: "RGB"}
+DATASETS:
+  TRAIN: ("bair_train",)
 MODEL:
   PIXEL_MEAN: [0.5, 0.5, 0.5]
   PIXEL_STD: [0.5, 0.5, 0.5]
@@ -33,6 +35,9 @@ MODEL:
 """
 KINETICS = """
 _BASE_: "bair.yaml"
+INPUT: {N_FRAMES_PER_VIDEO_TRAIN: 1}
+DATASETS:
+  TRAIN: ("kinetics_train_seq",)
 MODEL: {ENCODER: {N_LAYERS: 4}, GENERATOR: {N_LAYERS: 4}}
 SOLVER: {MAX_ITER: 1000000}
 """
@@ -134,6 +139,12 @@ def test_other_vqvaes_are_user_errors(folder, old, new, message):
     config = changed(folder, "bair", old, new)
     with pytest.raises(UserError, match=message):
         vqvae_card(config, dataset="bair", split="train", frames={})
+
+
+def test_a_vqvae_of_several_frames_of_a_video_is_a_user_error(folder):
+    config = changed(folder, "kinetics", "TRAIN: 1", "TRAIN: 2")
+    with pytest.raises(UserError, match=r"INPUT\.N_FRAMES_PER_VIDEO_TRAIN: 2; supported: 1"):
+        vqvae_card(config, dataset="kinetics600", split="train", frames={})
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,10 @@ def vqvae_card(
         defaults=(16, 16, 16, 256),
     )
     parts = ("MODEL.ENCODER", "MODEL.GENERATOR")
+    # From lists of videos it takes this many frames of each, anew in every round.
+    of_videos = any(str(name).endswith("_seq") for name in _get(config, "DATASETS.TRAIN", []))
+    if of_videos and (count := _get(config, "INPUT.N_FRAMES_PER_VIDEO_TRAIN", -1)) != 1:
+        raise UserError(f"INPUT.N_FRAMES_PER_VIDEO_TRAIN: {count}; supported: 1")
     return {
         "dataset": dataset,
         "split": split,
@@ -105,6 +109,7 @@ def vqvae_card(
             "batch": _get(config, "SOLVER.IMS_PER_BATCH", 32),
             "learning_rate": _get(config, "SOLVER.LR_G", 1e-4),
             "seed": _seed(config),
+            **({"per_clip": True} if of_videos else {}),
         },
     }
 
