@@ -42,12 +42,12 @@ def rows(folder):
     return np.genfromtxt(folder / "metrics.csv", delimiter=",", names=True)
 
 
-def assert_close(one, other, **tolerance):
+def assert_close(one, other, *, without: tuple[str, ...] = (), **tolerance):
     """Compare weights and metrics of two trainings."""
     mine, others = (load_file(folder / "model.safetensors") for folder in (one, other))
     assert mine.keys() == others.keys()
-    for name, tensor in mine.items():
-        torch.testing.assert_close(others[name], tensor, msg=name, **tolerance)
+    for name in (name for name in mine if not name.endswith(without)):
+        torch.testing.assert_close(others[name], mine[name], msg=name, **tolerance)
     for name in rows(one).dtype.names:
         np.testing.assert_allclose(rows(other)[name], rows(one)[name], **tolerance)
 
@@ -94,7 +94,10 @@ def test_two_devices_train_the_transformer_that_one_trains_however_often_they_ar
         device="cpu",
         held_out=small_transformer.OTHERS,
     )
-    assert_close(tmp_path / "one", tmp_path / "unbroken", rtol=1e-3, atol=1e-4)
+    # In blocks of one column and frame, biases for others are shifts that softmax does not see: their
+    # gradients are rounding, which RMSprop makes as large as any.
+    unseen = ("dt_bank", "dw_bank")
+    assert_close(tmp_path / "one", tmp_path / "unbroken", without=unseen, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow
