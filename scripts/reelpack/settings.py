@@ -171,19 +171,21 @@ class Settings:
                     f" of codebooks ({sizes['codebooks']})"
                 )
             check_sharing(model["training"], where=f"{where}: training")
-            self._check_built(
-                model["dataset"], model["split"], where=f"{where}: dataset: learns from"
-            )
+            place = f"{where}: dataset:"
             if model["checkpoint"]:
+                self._check_built(model["dataset"], None, where=f"{place} belongs to")
                 _check_files(self._model_files(model), where=f"{where}: checkpoint")
+            else:
+                self._check_built(model["dataset"], model["split"], where=f"{place} learns from")
             self._cards["model", name] = model
         return self._cards["model", name]
 
-    def _check_built(self, dataset: str, split: str, *, where: str) -> None:
+    def _check_built(self, dataset: str, split: str | None, *, where: str) -> None:
         data = self.datasets.get(dataset)
-        if data is None or split not in data.shards:
+        if data is None or (split is not None and split not in data.shards):
+            missing = dataset if split is None else f"{dataset}/{split}"
             raise UserError(
-                f"{where} {dataset}/{split}, which config.yaml does not build; add it to datasets"
+                f"{where} {missing}, which config.yaml does not build; add it to datasets"
             )
 
     def _model_files(self, model: Mapping[str, Any]) -> list[Path]:
@@ -202,21 +204,7 @@ class Settings:
             card = self._card("transformer", name, where=where)
             where = f"transformer {name}"
             card = check("transformer", card, where=where)
-            samples = card["samples"]
-            samples["split"] = samples["split"] or card["held_out"] or card["split"]
-            for key, split in (
-                ("split", card["split"]),
-                ("held_out", card["held_out"]),
-                ("samples.split", samples["split"]),
-            ):
-                if split is not None:
-                    verb = "needs" if key == "samples.split" else "learns from"
-                    self._check_built(card["dataset"], split, where=f"{where}: {key}: {verb}")
-            if card["held_out"] == card["split"]:
-                raise UserError(
-                    f"{where}: held_out: {card['split']}; allowed: another split than"
-                    f" {card['split']}, which is learned"
-                )
+            self._check_splits(card, where=where)
             recipe = self._learned_recipe(card, where=where)
             model = self.model(recipe["encoder"]["model"], where=where)
             side, stride = products(recipe)[0].side, CARDS["vqvae"].stride
@@ -226,6 +214,23 @@ class Settings:
                 _check_files([Path(card["checkpoint"])], where=f"{where}: checkpoint")
             self._cards["transformer", name] = card
         return self._cards["transformer", name]
+
+    def _check_splits(self, card: Mapping[str, Any], *, where: str) -> None:
+        """Fill in `samples.split`, and check that all splits that are needed are built."""
+        samples = card["samples"]
+        samples["split"] = samples["split"] or card["held_out"] or card["split"]
+        # Nothing is learned for an imported one.
+        if not card["checkpoint"]:
+            for key in ("split", "held_out"):
+                place = f"{where}: {key}: learns from"
+                self._check_built(card["dataset"], card[key], where=place)
+        place = f"{where}: samples.split: needs"
+        self._check_built(card["dataset"], samples["split"], where=place)
+        if card["held_out"] == card["split"]:
+            raise UserError(
+                f"{where}: held_out: {card['split']}; allowed: another split than"
+                f" {card['split']}, which is learned"
+            )
 
     def _learned_recipe(self, card: Mapping[str, Any], *, where: str) -> dict[str, Any]:
         known = self.datasets[card["dataset"]].recipes

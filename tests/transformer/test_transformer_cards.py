@@ -188,6 +188,23 @@ def test_samples_are_of_what_is_held_out_unless_said():
         assert Settings(config(change), ROOT).transformer("vt")["samples"]["split"] == split
 
 
+def test_what_is_imported_needs_none_of_what_it_learned(tmp_path):
+    for net in ("netE", "netG", "netC"):
+        (tmp_path / net).mkdir()
+        (tmp_path / net / "model_final.pth").write_bytes(b"")
+    change = {"checkpoint": str(tmp_path / "netG/model_final.pth")}
+    only_test = {"videos": "/data", "recipes": ["codes"], "transformers": ["vt"]}
+    given = config(change, models={"small": {"checkpoint": str(tmp_path)}})
+    given["datasets"] = {"birds": {**only_test, "shards": {"test": 1}}}
+    settings = Settings(given, ROOT)
+    assert settings.transformer("vt")["samples"]["split"] == "test"
+    assert len(settings.checkpoint_files("model", "small")) == 3
+    assert settings.model_result("small")["stage"] == "import_vqvae"
+    given["transformers"]["vt"]["checkpoint"] = None
+    with pytest.raises(UserError, match="split: learns from birds/train, which"):
+        Settings(given, ROOT)
+
+
 def results(card) -> list[str]:
     settings = Settings(config(card), ROOT)
     found = [settings.transformer_result("vt"), settings.generate_result("vt")]
@@ -204,6 +221,8 @@ def results(card) -> list[str]:
         ({"samples": {"fps": 4}}, (False, True)),
         ({"training": {"seed": 1}}, (True, False)),
         ({"training": {"threads": 2}}, (True, False)),
+        ({"training": {"batch": 2, "devices": 2}}, (True, False)),
+        ({"training": {"precision": "bf16"}}, (True, False)),
         ({"architecture": {"width": 16}}, (True, False)),
         ({"held_out": None}, (True, False)),
     ],

@@ -36,7 +36,7 @@ def check_transformer(
         UserError: one line that names the key, what it may be, and where.
     """
     try:
-        settings = TrainSettings.from_card({**card, "training": training_of(card)})
+        settings = TrainSettings.from_card(card)
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
     for key in ("codebooks", "codes"):
