@@ -1,6 +1,7 @@
 import pytest
 
 from adapters.records import example, frame
+from reelpack.adapters import tfrecord
 from reelpack.adapters.tfrecord import count_records, parse_example, read_record, read_records
 from reelpack.errors import ClipError
 
@@ -70,3 +71,14 @@ def test_byte_features_of_an_example():
 def test_what_is_no_example(data):
     with pytest.raises(ClipError, match=r"corrupt: no tf.train.Example"):
         parse_example(data)
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_records_are_framed_as_they_are_read(payload):
+    assert tfrecord.frame_record(payload) == frame(payload)
+
+
+def test_an_example_is_written_as_it_is_read():
+    text, numbers = b"x" * 300, [0.1, -2.5e8, 0.0]
+    written = tfrecord.example({"a/b": text, "numbers": numbers, "\u00e9": b""})
+    assert written == example({"a/b": [text], "numbers": numbers, "\u00e9": [b""]})

@@ -8,7 +8,7 @@ is a map of name to feature; field 1 of a feature is a list of bytes.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -154,3 +154,39 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
         shift += 7
         if shift > 63:
             raise ValueError("a number of more than 64 bits")
+
+
+def frame_record(payload: bytes) -> bytes:
+    """Return a payload with its length and checksums around it, as it stands in a file."""
+    length = struct.pack("<Q", len(payload))
+    checks = (_FOOTER.pack(masked(crc32c(data))) for data in (length, payload))
+    return b"".join([length, next(checks), payload, next(checks)])
+
+
+def example(features: Mapping[str, bytes | Sequence[float]]) -> bytes:
+    """Return a `tf.train.Example`, its features in the order given.
+
+    Args:
+        features: by name, one value of bytes, or numbers, which are kept as float32.
+    """
+    entries = []
+    for name, value in features.items():
+        if isinstance(value, bytes):
+            feature = _field(1, _field(1, value))
+        else:
+            feature = _field(2, _field(1, struct.pack(f"<{len(value)}f", *value)))
+        entries.append(_field(1, _field(1, name.encode()) + _field(2, feature)))
+    return _field(1, b"".join(entries))
+
+
+def _field(number: int, data: bytes) -> bytes:
+    """Return one length-delimited field of a message."""
+    return _varint_bytes(number << 3 | _BYTES) + _varint_bytes(len(data)) + data
+
+
+def _varint_bytes(value: int) -> bytes:
+    parts = []
+    while value >= 0x80:
+        parts.append(value & 0x7F | 0x80)
+        value >>= 7
+    return bytes([*parts, value])
