@@ -139,3 +139,42 @@ def test_a_wrong_checksum_is_told(site, bring):
 )
 def test_stripped(folders, name):
     assert stripped("a/b/c", folders) == name
+
+
+def test_an_archive_that_was_brought_is_unpacked_and_stays(bring):
+    file = {"path": "lists.zip", "member": "lists/*.csv", "strip": 1}
+    with pytest.raises(UserError, match=r"put lists.zip there"):
+        bring(file)
+    archive = bring.folder / "lists.zip"
+    archive.write_bytes(zipped(lists__a__x="1", readme="2"))
+    with pytest.raises(UserError, match="no member like"):
+        bring(file)
+    archive.write_bytes(tarred({"lists/a/x.csv": b"1", "lists/y.csv": b"2", "z.csv": b"3"}))
+    assert bring(file) == ["a/x.csv", "y.csv"]
+    assert archive.exists()
+    assert not (bring.folder / "z.csv").exists()
+    (bring.folder / "y.csv").write_bytes(b"touched")
+    assert bring(file) == ["a/x.csv", "y.csv"]
+    assert (bring.folder / "y.csv").read_bytes() == b"touched"
+    archive.write_bytes(tarred({"lists/y.csv": b"new"}))
+    assert bring(file) == ["y.csv"]
+    assert (bring.folder / "y.csv").read_bytes() == b"new"
+
+
+def test_a_damaged_archive_that_was_brought_is_told_and_stays(bring):
+    bring.folder.mkdir()
+    archive = bring.folder / "lists.tar"
+    archive.write_bytes(b"no archive")
+    with pytest.raises(UserError, match=r"lists\.tar"):
+        bring({"path": "lists.tar", "member": "*.csv"})
+    assert archive.exists()
+
+
+def tarred(files):
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, io.BytesIO(data))
+    return stream.getvalue()

@@ -81,7 +81,8 @@ def _bring(
 ) -> list[str]:
     """Return the names of one entry's files once they are there."""
     if "path" in file:
-        return _listed(file, folder, access)
+        found = _listed(file, folder, access)
+        return _members_of(folder / found[0], file, folder) if found and "member" in file else found
     urls = [file["url"]] if isinstance(file["url"], str) else list(file["url"])
     if "member" not in file:
         name = _name(urls[0])
@@ -100,6 +101,22 @@ def _listed(file: Mapping[str, Any], folder: Path, access: str) -> list[str]:
         f"{folder}: put {' or '.join(names)} there; it cannot be downloaded"
         + (f". {access}" if access else "")
     )
+
+
+def _members_of(archive: Path, file: Mapping[str, Any], folder: Path) -> list[str]:
+    """Return the wanted members of an archive that lies there and stays, unpacked."""
+    note = folder / _HIDDEN / f"{digest(dict(file), fingerprint(str(archive)))}.json"
+    if names := _noted(note, folder):
+        return names
+    names = _move_members(archive, folder, file, is_fetched=False)
+    write_bytes(note, canonical(names).encode())
+    return names
+
+
+def _noted(note: Path, folder: Path) -> list[str]:
+    """Return the members that were unpacked before, if all are still there."""
+    names: list[str] = json.loads(note.read_bytes()) if note.exists() else []
+    return names if all((folder / name).is_file() for name in names) else []
 
 
 def _name(url: str) -> str:
@@ -123,36 +140,38 @@ def _unpacked(
     file: Mapping[str, Any], urls: Sequence[str], folder: Path, own: set[str], *, session: Session
 ) -> list[str]:
     """Return the wanted members of an archive, unpacked; those that lie there by hand come first."""
-    pattern = file["member"]
-    last = PurePosixPath(pattern).name
+    last = PurePosixPath(file["member"]).name
     brought = sorted(name for name in own if fnmatch.fnmatch(PurePosixPath(name).name, last))
     note = folder / _HIDDEN / f"{digest(dict(file))}.json"
-    if note.exists():
-        names: list[str] = json.loads(note.read_bytes())
-        if all((folder / name).is_file() for name in names):
-            return names
-    elif brought:
+    if names := _noted(note, folder):
+        return names
+    if brought and not note.exists():
         print(f"fetch_annotations: {', '.join(brought[:5])}: already there", flush=True)
         return brought
     archive = folder / _HIDDEN / _name(urls[0])
     archive.parent.mkdir(exist_ok=True)
     _fetch(urls, archive, sha256=file.get("sha256"), session=session)
-    names = _move_members(archive, folder, pattern=pattern, strip=file.get("strip"))
+    names = _move_members(archive, folder, file, is_fetched=True)
     write_bytes(note, canonical(names).encode())
     archive.unlink()
     return names
 
 
-def _move_members(archive: Path, folder: Path, *, pattern: str, strip: int | None) -> list[str]:
+def _move_members(
+    archive: Path, folder: Path, file: Mapping[str, Any], *, is_fetched: bool
+) -> list[str]:
+    """Unpack the wanted members; a fetched archive that is damaged goes, to be fetched again."""
+    pattern = file["member"]
     raw = folder / _HIDDEN / "members"
     try:
         members = extract(archive, raw, wanted=lambda name: fnmatch.fnmatchcase(name, pattern))
     except ClipError as error:
-        archive.unlink()
+        if is_fetched:
+            archive.unlink()
         raise UserError(f"{archive}: {error.message}") from None
     if not members:
         raise UserError(f"{archive}: no member like {pattern!r}")
-    names = {stripped(member.name, strip): member.path for member in members}
+    names = {stripped(member.name, file.get("strip")): member.path for member in members}
     if len(names) != len(members):
         raise UserError(f"{archive}: members like {pattern!r} share names; the card needs strip")
     for name, path in names.items():
