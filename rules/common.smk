@@ -155,6 +155,11 @@ def get_annotations_result(wildcards):
     return canonical(SETTINGS.datasets[wildcards.dataset].annotations_result())
 
 
+def get_made_files(wildcards):
+    """Return the annotation files of a dataset that a rule makes."""
+    return SETTINGS.datasets[wildcards.dataset].made_files()
+
+
 def get_access(wildcards):
     """Return what the card says of how to get at the data."""
     return Unrecorded(SETTINGS.datasets[wildcards.dataset].card.get("access", ""))

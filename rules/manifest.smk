@@ -22,8 +22,26 @@ rule make_demo:
         "python {params.script:q} {params.folder:q} > {log:q} 2>&1"
 
 
+rule make_bair_toy:
+    """Make a small tar of BAIR's format."""
+    output:
+        tar="resources/annotations/bair_toy/bair_robot_pushing_dataset_v0.tar",
+    log:
+        "logs/make_bair_toy.log",
+    benchmark:
+        "benchmarks/make_bair_toy.tsv"
+    conda:
+        "../envs/manifest.yaml"
+    params:
+        script=get_script("make_bair_toy"),
+    shell:
+        "python {params.script:q} {output.tar:q} > {log:q} 2>&1"
+
+
 rule fetch_annotations:
     """Fetch a dataset's published lists, or say which of them a person has to bring."""
+    input:
+        made=get_made_files,
     output:
         listing="resources/annotations/{dataset}.json",
     log:

@@ -141,7 +141,13 @@ class Dataset:
     def annotations_result(self) -> dict[str, Any]:
         """Result of fetch_annotations, with the state of the files that a person brings."""
         files = self.card["annotations"]["files"]
-        return result("fetch_annotations", {"files": files, "brought": _brought(self.name, files)})
+        brought = [] if self.made_by else _brought(self.name, files)
+        return result("fetch_annotations", {"files": files, "brought": brought})
+
+    def made_files(self) -> list[str]:
+        """The annotation files that a rule of the workflow makes."""
+        files = self.card["annotations"]["files"] if self.made_by and self.is_annotated else []
+        return [str(ANNOTATIONS / self.name / file["path"]) for file in files if "path" in file]
 
     def manifest_result(self, split: str, *, is_watched: bool) -> dict[str, Any]:
         """Result of make_manifest, with the state of own videos in it.

@@ -20,7 +20,14 @@ NOTHING_EARLIER = "no earlier shard to judge by"
 SHARED = "shared"
 _STAGES = list(STAGES.values())
 _IMPORTS = ("import_vqvae", "import_transformer")
-_FIRST = ("make_demo", "fetch_weights", "convert_weights", *_IMPORTS, "make_manifest")
+_FIRST = (
+    "make_demo",
+    "make_bair_toy",
+    "fetch_weights",
+    "convert_weights",
+    *_IMPORTS,
+    "make_manifest",
+)
 # Rules that are not named here come before all others: they fetch what these need.
 _RUNNING_ORDER = (
     *(*_FIRST, *_STAGES[:-1]),

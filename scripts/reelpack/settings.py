@@ -29,7 +29,15 @@ from .weights import WeightsEntry, load_registry
 NAME = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*")
 RESERVED = frozenset(
     {
-        *("all", "make_demo", "fetch_weights", "convert_weights", "report", "download"),
+        *(
+            "all",
+            "make_demo",
+            "make_bair_toy",
+            "fetch_weights",
+            "convert_weights",
+            "report",
+            "download",
+        ),
         *STAGE_VERSIONS,
     }
 )
