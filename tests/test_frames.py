@@ -1,5 +1,6 @@
 """Frame shards: any tar reader can open them, and their bytes are a function of the frames."""
 
+import pickle
 import subprocess
 import tarfile
 
@@ -107,8 +108,11 @@ def test_the_order_of_a_source_does_not_depend_on_the_shards(tmp_path):
     one, *others, none = sources
     assert len(one) == sum(COUNTS.values())
     assert len(none) == 0
-    for other in others:
+    assert one.counts == [COUNTS[clip_id] for clip_id in sorted(IDS) if COUNTS[clip_id]]
+    elsewhere = pickle.loads(pickle.dumps(one))
+    for other in (*others, elsewhere):
         assert len(other) == len(one)
+        assert other.counts == one.counts
         for index in range(len(one)):
             np.testing.assert_array_equal(other[index], one[index])
     np.testing.assert_array_equal(one[0], picture("a.b/c", 0))
