@@ -4,6 +4,7 @@ import io
 import json
 import tarfile
 import zipfile
+from hashlib import sha256
 
 import pytest
 
@@ -102,7 +103,7 @@ def test_what_a_person_has_to_bring_is_named(bring):
 @pytest.mark.parametrize(
     ("answer", "message"),
     [
-        (status(404), r"answered 404 .*or put the file there by hand: .*x\.zip"),
+        (status(404), r"answered 404 .*or put the file there by hand: .*lists/x\.zip"),
         (serve(b"no archive"), r"x\.zip: .*"),
         (serve(zipped(a="1")), r"no member like '\*\.csv'"),
         (serve(zipped(**{"a__x.csv": "1", "b__x.csv": "2"})), r"share names; the card needs strip"),
@@ -178,3 +179,17 @@ def tarred(files):
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
     return stream.getvalue()
+
+
+def test_an_archive_put_there_by_hand_is_not_fetched(site, bring):
+    data = tarred({"lists/y.csv": b"1"})
+    url = site.add("/lists.tar", status(404))
+    bring.folder.mkdir()
+    archive = bring.folder / "lists.tar"
+    archive.write_bytes(data)
+    file = {"url": url, "member": "lists/*.csv"}
+    assert bring(file) == ["y.csv"]
+    assert bring({**file, "sha256": sha256(data).hexdigest()}) == ["y.csv"]
+    assert archive.exists()
+    with pytest.raises(UserError, match=r"lists\.tar: its SHA-256 is"):
+        bring({**file, "sha256": "0" * 64})

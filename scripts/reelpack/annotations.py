@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from .errors import ClipError, UserError
-from .files import clear_leftovers, write_bytes
+from .files import clear_leftovers, sha256_file, write_bytes
 from .fingerprints import fingerprint
 from .results import canonical, digest
 from .sources.archive import extract
@@ -87,7 +87,8 @@ def _bring(
     if "member" not in file:
         name = _name(urls[0])
         if name not in own or "sha256" in file:
-            _fetch(urls, folder / name, sha256=file.get("sha256"), session=session)
+            target = folder / name
+            _fetch(urls, target, by_hand=target, sha256=file.get("sha256"), session=session)
         return [name]
     return _unpacked(file, urls, folder, own, session=session)
 
@@ -126,12 +127,14 @@ def _name(url: str) -> str:
         raise UserError(f"annotations: {url}: {error.message}") from None
 
 
-def _fetch(urls: Sequence[str], target: Path, *, sha256: str | None, session: Session) -> None:
+def _fetch(
+    urls: Sequence[str], target: Path, *, by_hand: Path, sha256: str | None, session: Session
+) -> None:
     try:
         done = fetch_http(urls, target, sha256=sha256, limits=session.limits, session=session)
     except ClipError as error:
         raise UserError(
-            f"{error.message} ({error.failure}); or put the file there by hand: {target}"
+            f"{error.message} ({error.failure}); or put the file there by hand: {by_hand}"
         ) from None
     print(f"fetch_annotations: {target.name}: {done.bytes} bytes", flush=True)
 
@@ -148,13 +151,22 @@ def _unpacked(
     if brought and not note.exists():
         print(f"fetch_annotations: {', '.join(brought[:5])}: already there", flush=True)
         return brought
-    archive = folder / _HIDDEN / _name(urls[0])
+    by_hand = folder / _name(urls[0])
+    if by_hand.is_file():
+        _check_sum(by_hand, file.get("sha256"))
+        return _members_of(by_hand, file, folder)
+    archive = folder / _HIDDEN / by_hand.name
     archive.parent.mkdir(exist_ok=True)
-    _fetch(urls, archive, sha256=file.get("sha256"), session=session)
+    _fetch(urls, archive, by_hand=by_hand, sha256=file.get("sha256"), session=session)
     names = _move_members(archive, folder, file, is_fetched=True)
     write_bytes(note, canonical(names).encode())
     archive.unlink()
     return names
+
+
+def _check_sum(archive: Path, sha256: str | None) -> None:
+    if sha256 is not None and (found := sha256_file(archive)) != sha256:
+        raise UserError(f"{archive}: its SHA-256 is {found}, and must be {sha256}")
 
 
 def _move_members(
