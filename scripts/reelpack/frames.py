@@ -12,7 +12,9 @@ import io
 import json
 import os
 import tarfile
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -185,17 +187,17 @@ class FrameSource:
     def __init__(self, shards: Sequence[Path]) -> None:
         opened = [FrameShard(path) for path in shards]
         owner = {clip_id: shard for shard in opened for clip_id in shard.clip_ids}
-        counts = [owner[clip_id].count(clip_id) for clip_id in sorted(owner)]
-        self.counts = [count for count in counts if count]
-        self._places = [
-            (owner[clip_id], clip_id, number)
-            for clip_id in sorted(owner)
-            for number in range(owner[clip_id].count(clip_id))
-        ]
+        clips = [(owner[clip_id], clip_id) for clip_id in sorted(owner)]
+        self._clips = [(shard, clip_id) for shard, clip_id in clips if shard.count(clip_id)]
+        self.counts = [shard.count(clip_id) for shard, clip_id in self._clips]
+        self._ends = list(accumulate(self.counts))
 
     def __len__(self) -> int:
-        return len(self._places)
+        return self._ends[-1] if self._ends else 0
 
     def __getitem__(self, index: int) -> Frame:
-        shard, clip_id, number = self._places[index]
-        return shard.frame(clip_id, number)
+        if not 0 <= index < len(self):
+            raise IndexError(index)
+        clip = bisect_right(self._ends, index)
+        shard, clip_id = self._clips[clip]
+        return shard.frame(clip_id, index - self._ends[clip] + self.counts[clip])

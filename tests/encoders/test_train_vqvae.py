@@ -12,6 +12,7 @@ from reelpack.encoders.train_vqvae import Training, TrainSettings, train
 from reelpack.encoders.vqvae import Architecture, load_model
 from reelpack.errors import UserError
 from reelpack.training import loop
+from reelpack.training.ahead import STEPS_AHEAD
 from reelpack.training.launch import make_fabric
 from reelpack.training.order import batch_order
 from training import events
@@ -252,3 +253,9 @@ def test_wrong_frames_are_user_errors(tmp_path):
         run(pictures(0, 3, 20, 16), SETTINGS, tmp_path)
     with pytest.raises(UserError, match="image size 18"):
         replace(SETTINGS, image_size=18)
+
+
+def test_reading_ahead_changes_nothing(unbroken, tmp_path, monkeypatch):
+    monkeypatch.setitem(STEPS_AHEAD, "cpu", 3)
+    run(FRAMES, SETTINGS, tmp_path)
+    assert results(tmp_path) == unbroken

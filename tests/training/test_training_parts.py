@@ -1,10 +1,12 @@
 import math
+from threading import Event
 
 import numpy as np
 import pytest
 import torch
 
 from reelpack.errors import UserError
+from reelpack.training.ahead import Ahead
 from reelpack.training.metrics import Metrics
 from reelpack.training.order import clip_order
 from reelpack.training.plateau import Plateau
@@ -30,6 +32,30 @@ def test_parts_make_the_batch():
     batch = list(range(12))
     assert [x for rank in range(3) for x in batch[Share(rank, 3).part(12)]] == batch
     assert batch[ALONE.part(12)] == batch
+
+
+def test_batches_are_read_before_they_are_asked_for():
+    begun, seen = {step: Event() for step in range(6)}, []
+
+    def read(step):
+        begun[step].set()
+        seen.append(step)
+        if step == 4:
+            raise UserError("damaged")
+        return 10 * step
+
+    batches = Ahead(read, steps=6, ahead=2)
+    assert batches(1) == 10
+    assert begun[2].wait(10)
+    assert begun[3].wait(10)
+    assert not begun[4].is_set()
+    assert [batches(2), batches(3)] == [20, 30]
+    with pytest.raises(UserError, match="damaged"):
+        batches(4)
+    assert batches(5) == 50
+    assert sorted(seen) == [1, 2, 3, 4, 5]
+    assert Ahead(read, steps=6, ahead=0)(0) == 0
+    assert sorted(seen) == [0, 1, 2, 3, 4, 5]
 
 
 def watched(losses, **changes):

@@ -9,6 +9,7 @@ import pytest
 
 from reelpack.codes import clip_bytes, join_codes
 from reelpack.errors import UserError
+from reelpack.training.ahead import STEPS_AHEAD
 from reelpack.training.launch import make_fabric
 from reelpack.transformer.checkpoints import load_model
 from reelpack.transformer.likelihood import bits_per_dimension
@@ -200,3 +201,9 @@ def test_the_command_trains_on_shards_and_is_not_done_twice(tmp_path):
     assert results(tmp_path / "out") == results(tmp_path / "here")
     (journal,) = (tmp_path / "journal").iterdir()
     assert {path.name for path in journal.iterdir()} == {*RESULTS, "checkpoint.pt"}
+
+
+def test_reading_ahead_changes_nothing(unbroken, tmp_path, monkeypatch):
+    monkeypatch.setitem(STEPS_AHEAD, "cpu", 3)
+    run(VIDEOS, SETTINGS, tmp_path)
+    assert results(tmp_path) == unbroken

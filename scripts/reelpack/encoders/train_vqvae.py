@@ -24,6 +24,7 @@ from reelpack.errors import UserError
 from reelpack.files import replace_file
 from reelpack.results import canonical
 from reelpack.training import loop
+from reelpack.training.ahead import STEPS_AHEAD, Ahead
 from reelpack.training.launch import launch, share_of
 from reelpack.training.metrics import Metrics
 from reelpack.training.order import Indices, batch_order, clip_order
@@ -262,6 +263,7 @@ class Training:
             if settings.per_clip
             else batch_order(len(frames), settings.batch, settings.seed)
         )
+        self.batches = Ahead(self._batch, steps=settings.steps, ahead=STEPS_AHEAD[self.device.type])
         self._pictures, self._pictures_every = pictures or (Path(), 0)
 
     @property
@@ -272,8 +274,7 @@ class Training:
     def advance(self) -> str | None:
         """Do one step; return its loss where it is one whose metrics are kept."""
         settings = self.settings
-        indices = self.order(self.step)[self.share.part(settings.batch)]
-        pictures = to_signed(self._batch(indices))
+        pictures = to_signed(self.batches(self.step).to(self.device))
         reconstruction, commitment, counts = self.one_pass(pictures, (settings.seed, self.step))
         self.optimizer.zero_grad()
         self.fabric.backward(reconstruction + commitment)
@@ -297,7 +298,11 @@ class Training:
             self.metrics.picture(self.step, "reconstructions", picture)
             _save_picture(picture, self._pictures / f"{self.step:08d}.png")
 
-    def _batch(self, indices: Indices) -> Tensor:
+    def _batch(self, step: int) -> Tensor:
+        """Return this process's part of a batch, uint8[B, H, W, 3] on the CPU."""
+        return self._read(self.order(step)[self.share.part(self.settings.batch)])
+
+    def _read(self, indices: Indices) -> Tensor:
         side = self.settings.image_size
         pictures = [self.frames[int(index)] for index in indices]
         for index, picture in zip(indices, pictures, strict=True):
@@ -306,7 +311,7 @@ class Training:
                     f"training frame {index} is {picture.dtype}{list(picture.shape)}, expected"
                     f" uint8[{side}, {side}, 3]"
                 )
-        return torch.from_numpy(np.stack(pictures)).to(self.device)
+        return torch.from_numpy(np.stack(pictures))
 
     def identity(self) -> str:
         """Return what a checkpoint must have been made from; a probe of the frames stands for all."""
@@ -347,10 +352,10 @@ class Training:
     def _reconstructions(self) -> Frame:
         """Return uint8[2 H, shown * W, 3]: a row of frames above a row of reconstructions."""
         count = min(len(self.frames), SHOWN_FRAMES)
-        shown = self._batch(np.linspace(0, len(self.frames) - 1, count).astype(np.int64))
-        made = self.model.decode(self.model.encode(shown))
+        shown = self._read(np.linspace(0, len(self.frames) - 1, count).astype(np.int64))
+        made = self.model.decode(self.model.encode(shown.to(self.device))).cpu()
         rows = [torch.cat(list(pictures), dim=1) for pictures in (shown, made)]
-        grid: Frame = torch.cat(rows).cpu().numpy()
+        grid: Frame = torch.cat(rows).numpy()
         return grid
 
 

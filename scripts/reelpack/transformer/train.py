@@ -25,6 +25,7 @@ from reelpack.errors import UserError
 from reelpack.files import replace_file
 from reelpack.results import canonical
 from reelpack.training import loop
+from reelpack.training.ahead import STEPS_AHEAD, Ahead
 from reelpack.training.launch import launch, share_of
 from reelpack.training.metrics import Metrics
 from reelpack.training.order import batch_order
@@ -148,6 +149,7 @@ class Training:
         one_pass = TrainingPass(self.model, settings.primed_frames)
         self.one_pass, self.optimizer = fabric.setup(one_pass, optimizer)
         self.order = batch_order(len(self.windows), settings.batch, settings.seed)
+        self.batches = Ahead(self._batch, steps=settings.steps, ahead=STEPS_AHEAD[self.device.type])
 
     @property
     def done(self) -> bool:
@@ -160,7 +162,7 @@ class Training:
     def advance(self) -> str | None:
         """Do one step; return its bits per code, where its metrics are kept."""
         settings = self.settings
-        losses = self.one_pass(*self._batch(self.step))
+        losses = self.one_pass(*(part.to(self.device) for part in self.batches(self.step)))
         # Parts may foretell different numbers of codes; each code of the batch counts the same.
         count = self.share.total(torch.tensor(len(losses), device=self.device))
         loss = losses.mean() * (len(losses) * self.share.of / count)
@@ -198,7 +200,7 @@ class Training:
         return slices
 
     def _batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Return this process's part: codes int64[B, codebooks, T, H, W] and slices int64[B]."""
+        """Return this process's part, codes int64[B, codebooks, T, H, W] and slices int64[B], on the CPU."""
         noise = np.random.default_rng([self.settings.seed, 1, step])
         drawn = []
         for index in self.order(step).tolist():
@@ -206,8 +208,7 @@ class Training:
             drawn.append((index, start, self.slices[int(noise.integers(len(self.slices)))]))
         own = drawn[self.share.part(len(drawn))]
         cuts = [self.windows.cut(index, start=start) for index, start, _ in own]
-        slices = torch.tensor([number for *_, number in own], device=self.device)
-        return stack_cuts(cuts).to(self.device), slices
+        return stack_cuts(cuts), torch.tensor([number for *_, number in own])
 
     def _evaluate(self) -> float:
         assert self.held_out is not None
