@@ -66,7 +66,7 @@ def test_a_pool_that_broke_between_two_results_loses_no_clip(tmp_path):
 def test_what_is_no_clips_fault_stops_the_job(tmp_path, name, kind):
     with pytest.raises(kind):
         list(run(tmp_path, ["a", name, *(f"late{n}" for n in range(50))]))
-    assert {"a", name} <= set(calls(tmp_path))
+    assert name in calls(tmp_path)
     assert len(calls(tmp_path)) < 50
 
 
