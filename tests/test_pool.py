@@ -31,10 +31,10 @@ def test_nothing_to_do(tmp_path):
 
 
 def test_a_failed_clip_keeps_its_class_message_and_stage(tmp_path):
-    found = list(run(tmp_path, ["a", "fail"], workers=1))
-    error = found[1][1]
+    found = {task[0]: error for task, error in run(tmp_path, ["a", "fail"], workers=1)}
+    error = found["fail"]
     assert (error.failure, error.message, error.stage) == ("corrupt", "fail is bad", "earlier")
-    assert found[0][1] is None
+    assert found["a"] is None
 
 
 @pytest.mark.parametrize("workers", [1, 3])
