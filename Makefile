@@ -6,11 +6,15 @@ BIN := .venv/bin
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 SNAKEMAKE = $(BIN)/python scripts/run.py --resources gpu=1 downloads=4 --cores $(CORES)
 
-.PHONY: demo build plan report test check format lint types pytest clean
+.PHONY: demo bair_toy build plan report test check format lint types pytest clean
 
 demo: .venv/ready  ## build the demo dataset's packs and show them
 	$(SNAKEMAKE) demo
 	$(BIN)/python scripts/show_packs.py results/demo
+
+bair_toy: .venv/ready  ## from a made-up BAIR to generated frames
+	$(SNAKEMAKE) bair_toy
+	$(BIN)/python scripts/show_packs.py results/bair_toy
 
 build: .venv/ready  ## build all that config.yaml names
 	$(SNAKEMAKE) all
@@ -46,5 +50,6 @@ pytest: .venv/ready
 	$(BIN)/pytest -n 2 --dist loadfile --ignore tests/slurm --ignore tests/chaos $(PYTEST)
 	$(BIN)/pytest tests/slurm tests/chaos
 
-clean:  ## remove what the demo built, not the environment
+clean:  ## remove what the demo and the toy built, not the environment
 	rm -rf results/demo resources/videos/demo resources/models/demo logs benchmarks
+	rm -rf {results,resources/annotations,resources/models,resources/transformers}/bair_toy resources/annotations/bair_toy.json

@@ -168,7 +168,7 @@ MISTAKES = {
     ),
     "missing model": (
         own_recipe(encoder={"name": "vqvae", "model": "nope"}),
-        "recipe x: encoder.model: no model 'nope'; one of: kdvqvae, prdvqvae2, vqvae_demo",
+        "recipe x: encoder.model: no model 'nope'; one of: kdvqvae, prdvqvae2, vqvae_bair_toy, vqvae_demo",
     ),
     "missing parent": (
         recipes(x={"extends": "nope"}),
@@ -383,7 +383,9 @@ def test_a_mistake_is_one_line(name):
 
 def test_every_shipped_recipe_and_model_can_be_built():
     names = [path.stem for path in sorted((ROOT / "recipes").glob("*.yaml"))]
-    learned_from = {name: {"recipes": ["vimpac_256"]} for name in ("bair", "kinetics600")}
+    learned_from = {
+        name: {"recipes": ["vimpac_256"]} for name in ("bair", "bair_toy", "kinetics600")
+    }
     settings = Settings(config({"demo": {"recipes": names}, **learned_from}), ROOT)
     for name in names:
         assert settings.recipe(name)["frames"]

@@ -28,7 +28,7 @@ CHECKOUT = (
     *("Snakefile", "rules", "scripts", "profiles", "datasets", "recipes", "models", "transformers"),
     *("weights.tsv", "envs", "slurm"),
 )
-TARGETS = {"all", "kites", "waves", "ponds", "birds"}
+TARGETS = {"all", "kites", "waves", "ponds", "bair_toy", "birds"}
 KITES = tuple(f"kite{number}" for number in range(8))
 KITE_SHARDS = 3
 BAD = "broken"
