@@ -7,6 +7,7 @@ import pytest
 from helpers import ROOT
 from reelpack.errors import UserError
 from reelpack.results import canonical
+from reelpack.schema import load_yaml
 from reelpack.settings import Settings
 
 VQVAE = {
@@ -61,7 +62,7 @@ def listed_elsewhere() -> dict:
 MISTAKES = {
     "unknown": (
         config(datasets={"birds": {"transformers": ["vx"]}}),
-        "config: datasets.birds.transformers: no transformer 'vx'; one of: dsfvt, dssvt, dstsvt,",
+        "config: datasets.birds.transformers: no transformer 'vx'; one of: bair_toy, dsfvt, dssvt,",
     ),
     "name": (
         config(datasets={"birds": {"transformers": ["V T"]}}),
@@ -244,9 +245,10 @@ def test_own_cards_extend_shipped_ones():
 
 
 def test_every_shipped_transformer_can_be_built():
+    vqvaes = {"bair": "prdvqvae2", "bair_toy": "vqvae_bair_toy", "kinetics600": "kdvqvae"}
     for path in sorted((ROOT / "transformers").glob("*.yaml")):
-        dataset = "kinetics600" if path.stem == "kdsfvt" else "bair"
+        dataset = load_yaml(path)["dataset"]
         entry = {"recipes": [f"lvt_codes_{dataset}"], "transformers": [path.stem]}
         settings = Settings({"datasets": {dataset: entry}}, ROOT)
         assert settings.transformers == [path.stem]
-        assert settings.models == ["kdvqvae" if dataset == "kinetics600" else "prdvqvae2"]
+        assert settings.models == [vqvaes[dataset]]
