@@ -715,7 +715,7 @@ def get_measure_result(wildcards):
 
 def get_asked():
     """Return what config.yaml asks for, as the report reads it."""
-    return canonical(asked_for(SETTINGS))
+    return canonical(asked_for(SETTINGS, Path()))
 
 
 def get_report_state(wildcards):

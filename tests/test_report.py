@@ -28,7 +28,7 @@ from reelpack.ledger import LedgerRow, write_ledger
 from reelpack.manifest import MANIFEST_COLUMNS
 from reelpack.pack import write_pack
 from reelpack.report import render_report
-from reelpack.report.asked import state
+from reelpack.report.asked import asked_for, state
 from reelpack.report.counts import SHOWN_FAILURES, count_split
 from reelpack.report.curves import HEIGHT, histogram, read_curves
 from reelpack.report.measures import read_measures
@@ -36,6 +36,7 @@ from reelpack.report.page import duration, short
 from reelpack.report.times import read_timings
 from reelpack.report.tokens import count_tokens
 from reelpack.report.transformers import find_transformers
+from reelpack.settings import Settings
 
 CODES = 32
 HOSTILE = "<script>document.title='taken'</script>\"'&amp;"
@@ -567,3 +568,13 @@ def test_damaged_codes_are_passed_over(tmp_path):
     (tmp_path / "00001.safetensors").write_bytes(b"not codes")
     (use,) = count_tokens(tmp_path, vocabulary=8)
     assert (use.clips, use.used, use.tokens, len(use.counts)) == (1, 1, 32, 8)
+
+
+def test_what_all_leaves_out_is_asked_for_once_it_is_begun(tmp_path):
+    recipes = ["violet_5"]
+    entry = {"videos": str(tmp_path), "recipes": recipes}
+    given = {"datasets": {"usual": entry, "on-request": {**entry, "in_all": False}}}
+    settings = Settings(given, ROOT)
+    assert list(asked_for(settings, tmp_path)) == ["usual/all"]
+    (tmp_path / "results" / "on-request").mkdir(parents=True)
+    assert list(asked_for(settings, tmp_path)) == ["usual/all", "on-request/all"]

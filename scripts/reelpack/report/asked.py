@@ -21,8 +21,14 @@ _READ = {
 _DALLE_TOKENS = 8192
 
 
-def asked_for(settings: Settings) -> dict[str, Any]:
+def asked_for(settings: Settings, folder: Path) -> dict[str, Any]:
     """Return, by `{dataset}/{split}`, the shards and the recipes with their vocabularies.
+
+    What `all` leaves out is asked for once there is something of it.
+
+    Args:
+        settings: the config.
+        folder: the run's folder, with `results`.
 
     Returns:
         JSON values: {"demo/all": {"shards": 3, "recipes": {"vimpac_demo": 512}}}; a vocabulary is
@@ -34,6 +40,7 @@ def asked_for(settings: Settings) -> dict[str, Any]:
             "recipes": {recipe: vocabulary(settings, recipe) for recipe in dataset.recipes},
         }
         for name, dataset in settings.datasets.items()
+        if dataset.in_all or (folder / "results" / name).exists()
         for split, shards in dataset.shards.items()
     }
 
