@@ -15,7 +15,9 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -88,6 +90,17 @@ def kite_in_shard(shard: int) -> str:
     """Return a name for a new kite that falls into a shard."""
     names = (f"new{number}" for number in range(100))
     return next(name for name in names if shard_of_kite(name) == shard)
+
+
+@cache
+def weights_file(seed: int) -> bytes:
+    """Return an encoder.pkl with random values; a pickle made later may have other bytes."""
+    from encoders.dalle_weights import random_encoder, write
+
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "encoder.pkl"
+        write(random_encoder(seed, filters=16, vocabulary=64), path, zipped=True)
+        return path.read_bytes()
 
 
 class Project:
@@ -175,11 +188,9 @@ class Project:
 
     def add_weights(self, *, seed: int) -> dict[str, str]:
         """Write an encoder.pkl with random values; return what the config says of it."""
-        from encoders.dalle_weights import random_encoder, write
-
         path = self.folder / "weights/encoder.pkl"
         path.parent.mkdir(exist_ok=True)
-        write(random_encoder(seed, filters=16, vocabulary=64), path, zipped=True)
+        path.write_bytes(weights_file(seed))
         return {"path": "weights/encoder.pkl", "sha256": sha256(path)}
 
     # ---- running -------------------------------------------------------------------------------
