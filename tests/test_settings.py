@@ -369,6 +369,14 @@ MISTAKES = {
         ),
         "recipe vimpac_demo: pack: vimpac_lmdb holds one token per position, and model vqvae_demo",
     ),
+    "codebooks of VIOLET": (
+        config(
+            {"demo": {"recipes": ["x"]}},
+            models={"vqvae_demo": {"extends": "vqvae_demo", "architecture": {"codebooks": 2}}},
+            recipes={"x": {"extends": "lvt_codes_demo", "pack": {"format": "violet_vq"}}},
+        ),
+        "recipe x: pack: violet_vq holds one token per position, and model vqvae_demo has 2",
+    ),
 }
 
 

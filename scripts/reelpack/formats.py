@@ -32,6 +32,7 @@ class FormatRules:
         jpeg: whether it holds JPEG files as the frame shards keep them.
         audio: whether it takes sound.
         fixed: whether every clip must have the same number of frames.
+        one_codebook: whether it holds one token per position.
     """
 
     version: int
@@ -41,10 +42,11 @@ class FormatRules:
     jpeg: bool = False
     audio: bool = False
     fixed: bool = False
+    one_codebook: bool = False
 
 
 FORMAT_RULES: dict[str, FormatRules] = {
-    "vimpac_lmdb": FormatRules(1, frozenset({"tokens"}), True),
+    "vimpac_lmdb": FormatRules(1, frozenset({"tokens"}), True, one_codebook=True),
     "lvt_codes": FormatRules(
         1, frozenset({"tokens"}), False, frozenset({"dataset_name", "class_folders"})
     ),
@@ -74,7 +76,9 @@ FORMAT_RULES: dict[str, FormatRules] = {
         fixed=True,
     ),
     "favd_frames": FormatRules(1, frozenset({"frames"}), False, jpeg=True, fixed=True),
-    "violet_vq": FormatRules(1, frozenset({"tokens"}), False, frozenset({"dataset_name"})),
+    "violet_vq": FormatRules(
+        1, frozenset({"tokens"}), False, frozenset({"dataset_name"}), one_codebook=True
+    ),
     "hero_npz": FormatRules(1, frozenset({"features"}), False, frozenset({"dtype"})),
 }
 

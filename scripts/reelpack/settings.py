@@ -156,9 +156,10 @@ class Settings:
         if "model" in encoder:
             model = self.model(encoder["model"], where=f"{where}: encoder.model")
             books = model["architecture"]["codebooks"]
-            if recipe["pack"]["format"] == "vimpac_lmdb" and books != 1:
+            packed = recipe["pack"]["format"]
+            if FORMAT_RULES[packed].one_codebook and books != 1:
                 raise UserError(
-                    f"{where}: pack: vimpac_lmdb holds one token per position, and model"
+                    f"{where}: pack: {packed} holds one token per position, and model"
                     f" {encoder['model']} has {books} codebooks; allowed: 1"
                 )
 

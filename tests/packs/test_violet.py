@@ -147,8 +147,9 @@ def test_a_damaged_file_is_not_read_again(tmp_path):
     assert any("img_webvid.pkl" in line for line in verify_pack(pack).differences)
 
 
-def test_tokens_are_one_array_per_video(tmp_path):
-    items = list(entries(4, variants=ONE, shape=(5, 7, 7)))
+@pytest.mark.parametrize("shape", [(5, 7, 7), (5, 1, 7, 7)], ids=["plain", "codebook"])
+def test_tokens_are_one_array_per_video(tmp_path, shape):
+    items = list(entries(4, variants=ONE, shape=shape))
     about = context(ONE, dataset="webvid")
     publish(tmp_path / "pack", VQ, items, about, failures=[], provenance={})
     with (tmp_path / "pack/vq_webvid.pkl").open("rb") as file:
@@ -156,11 +157,11 @@ def test_tokens_are_one_array_per_video(tmp_path):
     for item in items:
         tokens = found[item.clip_id.rpartition("/")[2]]
         assert tokens.dtype == np.int16
-        np.testing.assert_array_equal(tokens, item.arrays["center64"])
+        np.testing.assert_array_equal(tokens, item.arrays["center64"].reshape(5, 7, 7))
     assert verify_pack(tmp_path / "pack").differences == ()
 
 
 def test_tokens_of_another_shape_are_refused(tmp_path):
-    wrong = entry("a", variants=ONE, shape=(5, 1, 7, 7))
-    with pytest.raises(UserError, match=r"shape \[5, 1, 7, 7\], allowed is \[S, k, k\]"):
+    wrong = entry("a", variants=ONE, shape=(5, 2, 7, 7))
+    with pytest.raises(UserError, match=r"shape \[5, 2, 7, 7\], allowed are \[T, h, w\] and"):
         publish(tmp_path / "pack", VQ, [wrong], context(ONE), failures=[], provenance={})

@@ -305,6 +305,22 @@ def integers(array: Array, dtype: type[np.signedinteger[Any]], *, what: str) -> 
     return np.ascontiguousarray(array, dtype=dtype)
 
 
+def one_codebook(tokens: Array, *, what: str) -> Array:
+    """Return tokens as [T, h, w], whether or not they have an axis for their one codebook.
+
+    Raises:
+        UserError: they have several codebooks, or another shape.
+    """
+    if tokens.ndim == 4 and tokens.shape[1] == 1:
+        tokens = tokens[:, 0]
+    if tokens.ndim != 3:
+        raise UserError(
+            f"{what} have shape {list(tokens.shape)}, allowed are [T, h, w] and [T, 1, h, w],"
+            " one codebook"
+        )
+    return tokens
+
+
 def only_variant(context: PackContext, *, what: str) -> Variant:
     """Return the recipe's one crop.
 

@@ -33,6 +33,7 @@ from reelpack.packs.base import (
     StoredEntry,
     Variant,
     integers,
+    one_codebook,
     only_arrays,
     stored_array,
 )
@@ -274,14 +275,8 @@ def _map_bytes(offsets: Sequence[int], *, page_bytes: int) -> int:
 
 
 def _tokens(entry: Entry, tokens: Array) -> Array:
-    if tokens.ndim == 4 and tokens.shape[1] == 1:
-        tokens = tokens[:, 0]
-    if tokens.ndim != 3:
-        raise UserError(
-            f"vimpac_lmdb: tokens of clip {entry.clip_id} have shape {list(tokens.shape)}, "
-            "allowed are [T, h, w] and [T, 1, h, w], one codebook"
-        )
-    return integers(tokens, np.int16, what=f"vimpac_lmdb: tokens of clip {entry.clip_id}")
+    what = f"vimpac_lmdb: tokens of clip {entry.clip_id}"
+    return integers(one_codebook(tokens, what=what), np.int16, what=what)
 
 
 def _value(tokens: Array, label: int | None) -> bytes:

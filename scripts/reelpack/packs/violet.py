@@ -16,7 +16,7 @@ from types import TracebackType
 
 import numpy as np
 
-from reelpack.errors import ClipError, UserError
+from reelpack.errors import ClipError
 from reelpack.packs.base import (
     Array,
     Entry,
@@ -27,6 +27,7 @@ from reelpack.packs.base import (
     StoredEntry,
     clip_notes,
     integers,
+    one_codebook,
     only_arrays,
     only_frames,
     only_variant,
@@ -147,9 +148,7 @@ class VioletVq(PackFormat):
         arrays = {}
         for name, tokens in only_arrays(entry.arrays, what=self.name).items():
             what = f"{self.name}: tokens of clip {entry.clip_id}"
-            if tokens.ndim != 3:
-                raise UserError(f"{what} have shape {list(tokens.shape)}, allowed is [S, k, k]")
-            arrays[name] = integers(tokens, np.int16, what=what)
+            arrays[name] = integers(one_codebook(tokens, what=what), np.int16, what=what)
         return StoredEntry(entry.clip_id, entry.label, arrays, clip_notes(entry))
 
     def place(self, entry: Entry, context: PackContext) -> str:
