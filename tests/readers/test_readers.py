@@ -97,7 +97,7 @@ def test_spawned_workers(tmp_path: Path) -> None:
 
 def test_more_workers_than_shards_and_shuffled_shards(tmp_path: Path) -> None:
     packed(tmp_path / "pack", "webdataset", "tokens")
-    loader = DataLoader(open_pack(tmp_path / "pack"), batch_size=None, num_workers=2)
+    loader = DataLoader(open_pack(str(tmp_path / "pack")), batch_size=None, num_workers=2)
     assert len({clip_id for clip_id, *_ in loader}) == CLIPS
     shuffled = READERS["webdataset"](tmp_path / "pack", shuffled_shards=True)
     assert len(list(shuffled)) == CLIPS

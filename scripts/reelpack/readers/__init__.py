@@ -8,6 +8,7 @@ its shards. Clips differ in length, so use `batch_size=None` or an own `collate_
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ READERS: dict[str, Callable[[Path], Dataset[Any]]] = {
 __all__ = ["READERS", "Sample", "open_pack"]
 
 
-def open_pack(folder: Path) -> Dataset[Any]:
+def open_pack(folder: str | os.PathLike[str]) -> Dataset[Any]:
     """Return a pack as a dataset of `Sample`s; an `IterableDataset` for `webdataset`.
 
     Args:
@@ -49,6 +50,7 @@ def open_pack(folder: Path) -> Dataset[Any]:
     Raises:
         UserError: the folder is no finished pack, or its format has no reader here.
     """
+    folder = Path(folder)
     try:
         name = json.loads((folder / PROVENANCE).read_text(encoding="utf-8"))["format"]
     except (OSError, ValueError, KeyError, TypeError):
