@@ -15,6 +15,7 @@ demo: .venv/ready  ## build the demo dataset's packs and show them
 bair_toy: .venv/ready  ## from a made-up BAIR to generated frames
 	$(SNAKEMAKE) bair_toy
 	$(BIN)/python scripts/show_packs.py results/bair_toy
+	@echo samples: results/bair_toy/train/samples/bair_toy/samples.png
 
 build: .venv/ready  ## build all that config.yaml names
 	$(SNAKEMAKE) all
