@@ -15,7 +15,7 @@ from reelpack.encoders import set_deterministic
 from reelpack.encoders.vqvae import VQVAEEncoder
 from reelpack.errors import UserError
 from reelpack.transformer.checkpoints import load_model
-from reelpack.transformer.generation import SampleSettings, generate_pack
+from reelpack.transformer.generation import TABLE, SampleSettings, generate_pack
 from reelpack.transformer.model import VideoTransformer
 from reelpack.transformer.pictures import (
     SHEET,
@@ -69,12 +69,23 @@ def main() -> None:
     codec = VQVAEEncoder(args.vqvae, device=device)
     model = load_model(args.model).to(device)
     if args.codes is not None:
+        if args.params is None:
+            _check_output(args.output)
         with tempfile.TemporaryDirectory() as temporary:
             journal = args.journal or Path(temporary)
             generate_pack(args.codes, codec, model, settings, journal=journal, output=args.output)
     else:
         _continue_one(args.frames, codec, model, settings, output=args.output)
     print(f"{args.output}: {settings.samples} samples of {settings.length} frames, {SHEET}")
+
+
+def _check_output(output: Path) -> None:
+    """See that a folder may be replaced; only the workflow's own holds nothing else."""
+    if output.is_dir() and any(output.iterdir()) and not (output / TABLE).is_file():
+        raise UserError(
+            f"{output}: would be replaced and holds no {TABLE}; allowed: a new or empty folder, or"
+            " one of earlier samples"
+        )
 
 
 def _continue_one(

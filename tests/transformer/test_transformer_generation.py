@@ -190,6 +190,13 @@ def test_packs_that_do_not_do_are_one_line(pack, codec, tmp_path):
     done = command("generate_videos", *places, *models, "--primed=2", "--length=4", "--clips=1")
     assert done.returncode == 0, done.stderr
     assert len(rows(tmp_path / "by hand")) == 1
+    again = command("generate_videos", *places, *models, "--primed=2", "--length=4", "--clips=2")
+    assert again.returncode == 0, again.stderr
+    assert len(rows(tmp_path / "by hand")) == 2
+    kept = ["--codes", pack, "--output", pack]
+    foreign = command("generate_videos", *kept, *models, "--primed=2", "--length=4")
+    assert foreign.returncode == 2
+    assert "would be replaced and holds no samples.csv" in foreign.stderr
     both = command("generate_videos", *places, *models, "--frames", tmp_path)
     assert both.returncode == 2
     assert "--frames: not allowed with argument --codes" in both.stderr
