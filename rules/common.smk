@@ -147,6 +147,12 @@ def get_shard_files(dataset, split, pattern):
     )
 
 
+def get_folders(patterns, wildcards):
+    """Return the folders of files that are given by patterns, with their wildcards filled in."""
+    place = dict(wildcards.items())
+    return [str(Path(pattern).parent).format(**place) for pattern in patterns]
+
+
 # ---- manifest and download ---------------------------------------------------------------------
 
 
@@ -390,21 +396,27 @@ def get_model_result(wildcards):
     return canonical({**SETTINGS.model_result(wildcards.model), "shards": shards})
 
 
-def get_model_threads(wildcards):
-    """Return the threads that a model's card fixes, of all its processes together."""
-    training = SETTINGS.model(wildcards.model)["training"]
+def get_training(wildcards):
+    """Return what the card of a model or of a transformer says of its training."""
+    if "model" in wildcards.keys():
+        return SETTINGS.model(wildcards.model)["training"]
+    return SETTINGS.transformer(wildcards.transformer)["training"]
+
+
+def get_training_threads(wildcards):
+    """Return the threads that a card fixes, of all processes of its training together."""
+    training = get_training(wildcards)
     return training["threads"] * training["devices"]
 
 
-def get_model_gpus(wildcards):
-    """Return how many GPUs a model's card trains on, all on one node."""
-    return SETTINGS.model(wildcards.model)["training"]["devices"]
+def get_training_gpus(wildcards):
+    """Return how many GPUs a card trains on, all on one node."""
+    return get_training(wildcards)["devices"]
 
 
 def get_model_pictures(wildcards):
     """Return the steps between pictures; they are no part of the result."""
-    steps = SETTINGS.model(wildcards.model)["training"]["pictures_every"]
-    return Unrecorded(str(steps))
+    return Unrecorded(str(get_training(wildcards)["pictures_every"]))
 
 
 def get_tensorboard(wildcards):
@@ -553,11 +565,7 @@ def get_pack_ledgers(wildcards):
 
 def get_pack_folders(wildcards):
     """Return the folders of the shards that a pack is made from, in the order of its crop sets."""
-    patterns = get_pack_patterns(wildcards.recipe, "tar")
-    return [
-        str(Path(pattern).parent).format(**dict(wildcards.items()))
-        for pattern in patterns
-    ]
+    return get_folders(get_pack_patterns(wildcards.recipe, "tar"), wildcards)
 
 
 def get_pack_threads(wildcards):
@@ -627,17 +635,6 @@ def get_transformer_result(wildcards):
     return canonical(SETTINGS.transformer_result(wildcards.transformer))
 
 
-def get_transformer_threads(wildcards):
-    """Return the threads that a transformer's card fixes, of all its processes together."""
-    training = SETTINGS.transformer(wildcards.transformer)["training"]
-    return training["threads"] * training["devices"]
-
-
-def get_transformer_devices(wildcards):
-    """Return how many GPUs a transformer's card trains on, all on one node."""
-    return SETTINGS.transformer(wildcards.transformer)["training"]["devices"]
-
-
 def get_generate_codes(wildcards):
     """Return the pack whose videos are continued."""
     recipe = SETTINGS.transformer(wildcards.transformer)["recipe"]
@@ -696,11 +693,8 @@ def get_measured_pixels(wildcards):
 
 def get_measured_folders(wildcards):
     """Return the folders of these staged shards, as JSON: both modes measure the same."""
-    folders = [
-        str(Path(pattern).parent).format(**dict(wildcards.items()))
-        for pattern in get_measured_patterns(wildcards.recipe)
-    ]
-    return Unrecorded(canonical(folders))
+    patterns = get_measured_patterns(wildcards.recipe)
+    return Unrecorded(canonical(get_folders(patterns, wildcards)))
 
 
 def get_measure_result(wildcards):

@@ -29,9 +29,9 @@ rule train_vqvae:
         model=get_others(IMPORTED_MODELS),
     conda:
         "../envs/encode.yaml"
-    threads: get_model_threads
+    threads: get_training_threads
     resources:
-        gpu=get_model_gpus,
+        gpu=get_training_gpus,
     params:
         script=get_script("train_vqvae"),
         result=get_model_result,

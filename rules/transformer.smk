@@ -23,9 +23,9 @@ rule train_transformer:
         transformer=get_others(IMPORTED_TRANSFORMERS),
     conda:
         "../envs/encode.yaml"
-    threads: get_transformer_threads
+    threads: get_training_threads
     resources:
-        gpu=get_transformer_devices,
+        gpu=get_training_gpus,
     params:
         script=get_script("train_transformer"),
         result=get_transformer_result,
