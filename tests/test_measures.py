@@ -16,13 +16,14 @@ from chain import Chain, tiny_model
 from clips import write_clip
 from helpers import ROOT
 from reelpack.codes import CodesShard, clip_bytes, join_codes
+from reelpack.contact_sheet import evenly
 from reelpack.encoders.vqvae import VQVAEEncoder
 from reelpack.errors import DamagedError, UserError
 from reelpack.frames import FrameShard
 from reelpack.ledger import LedgerRow, write_ledger
 from reelpack.manifest import MANIFEST_COLUMNS, shard_of
 from reelpack.measures import split as measures
-from reelpack.measures.choice import Chosen, choose_clips, evenly
+from reelpack.measures.choice import Chosen, choose_clips
 from reelpack.measures.codebooks import codebook_use, count_codes
 from reelpack.measures.reconstruction import Errors
 from reelpack.measures.split import SplitFiles, measure_split

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+
+Item = TypeVar("Item")
 
 _GAP = 4
 _TITLE_POINTS = 13
@@ -44,7 +46,7 @@ def contact_sheet(
     font = ImageFont.load_default(_TITLE_POINTS)
     titles = [_drawable(title) for title, _ in rows]
     strips = [
-        [_thumbnail(picture, thumb_height) for picture in _spread(pictures, columns)]
+        [_thumbnail(picture, thumb_height) for picture in evenly(pictures, columns)]
         for _, pictures in rows
     ]
     widths = [sum(thumb.width + _GAP for thumb in strip) for strip in strips]
@@ -84,10 +86,11 @@ def token_image(tokens: NDArray[Any], vocabulary: int) -> NDArray[np.uint8]:
     return np.asarray(palette[tokens], dtype=np.uint8)
 
 
-def _spread(pictures: Sequence[NDArray[np.uint8]], columns: int) -> list[NDArray[np.uint8]]:
-    if len(pictures) <= columns:
-        return list(pictures)
-    return [pictures[round(index)] for index in np.linspace(0, len(pictures) - 1, columns)]
+def evenly(items: Sequence[Item], most: int) -> list[Item]:
+    """Take at most so many items, evenly spaced, the first and the last among them."""
+    if len(items) <= most:
+        return list(items)
+    return [items[round(index)] for index in np.linspace(0, len(items) - 1, most)]
 
 
 def _thumbnail(picture: NDArray[np.uint8], height: int) -> Image.Image:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from reelpack.contact_sheet import evenly
 from reelpack.errors import UserError
 from reelpack.files import reading
 
@@ -30,13 +30,6 @@ class Chosen:
     clip_id: str
     shard: int
     number: int
-
-
-def evenly(items: Sequence[Any], most: int) -> list[Any]:
-    """Take at most so many items, evenly spaced, the first and the last among them."""
-    if len(items) <= most:
-        return list(items)
-    return [items[round(index)] for index in np.linspace(0, len(items) - 1, most)]
 
 
 def choose_clips(manifest: Path, ledgers: Sequence[Path], most: int) -> tuple[list[Chosen], int]:

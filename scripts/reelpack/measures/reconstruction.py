@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from reelpack.clip_pixels import EncodeSettings, pixels
 from reelpack.clips import Clip
+from reelpack.contact_sheet import evenly
 from reelpack.errors import ClipError
 from reelpack.pictures import Frame
 from reelpack.transformer.pictures import Codec, decode_codes
-
-from .choice import evenly
 
 Pictures = NDArray[np.uint8]
 _LEVELS = 255

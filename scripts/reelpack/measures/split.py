@@ -12,7 +12,7 @@ from PIL import Image
 from reelpack.clip_pixels import EncodeSettings
 from reelpack.clips import Clip, read_clips
 from reelpack.codes import CodesShard
-from reelpack.contact_sheet import contact_sheet
+from reelpack.contact_sheet import contact_sheet, evenly
 from reelpack.encode import software
 from reelpack.encoders.base import set_deterministic
 from reelpack.encoders.vqvae import VQVAEEncoder
@@ -21,7 +21,7 @@ from reelpack.files import sha256_file
 from reelpack.pictures import Frame
 from reelpack.recipes import product_of
 
-from .choice import Chosen, choose_clips, evenly
+from .choice import Chosen, choose_clips
 from .codebooks import codebook_use, count_codes
 from .reconstruction import Errors, Pictures, compare
 

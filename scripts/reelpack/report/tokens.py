@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelpack.codes import CodesShard
+from reelpack.contact_sheet import evenly
 from reelpack.errors import DamagedError
-from reelpack.measures.choice import evenly
 from reelpack.measures.codebooks import perplexity
 
 SAMPLED_SHARDS = 16
