@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -313,8 +313,9 @@ class Training:
                 )
         return torch.from_numpy(np.stack(pictures))
 
+    @cached_property
     def identity(self) -> str:
-        """Return what a checkpoint must have been made from; a probe of the frames stands for all."""
+        """What a checkpoint must have been made from; a probe of the frames stands for all."""
         count = len(self.frames)
         sums = [
             hashlib.sha256(np.ascontiguousarray(self.frames[int(i)]).tobytes()).hexdigest()

@@ -41,8 +41,9 @@ class Training(Protocol):
         """Do one step; return what to show of it, where it has a row of metrics."""
         ...
 
+    @property
     def identity(self) -> str:
-        """Return what a checkpoint must have been made from."""
+        """What a checkpoint must have been made from."""
         ...
 
     def state(self) -> dict[str, Any]:
@@ -118,7 +119,7 @@ def _go_on(training: Training, plan: Plan, *, is_first: bool) -> None:
 def save(training: Training, checkpoint: Path) -> None:
     """Write everything that going on needs."""
     state = {
-        "identity": training.identity(),
+        "identity": training.identity,
         "step": training.step,
         "rows": training.metrics.rows,
         **training.state(),
@@ -132,7 +133,7 @@ def resume(training: Training, checkpoint: Path) -> None:
     if not checkpoint.is_file():
         return
     state = torch.load(checkpoint, map_location=training.device, weights_only=True)
-    if state["identity"] != training.identity():
+    if state["identity"] != training.identity:
         if training.share.rank == 0:
             tqdm.write(f"{checkpoint}: of other data or settings, starting over")
         return

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import asdict
-from functools import partial
+from functools import cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -225,8 +225,9 @@ class Training:
             self.best = {"bits": bits, "step": self.step, "weights": weights}
         return bits
 
+    @cached_property
     def identity(self) -> str:
-        """Return what a checkpoint must have been made from; a probe of the videos stands for all."""
+        """What a checkpoint must have been made from; a probe of the videos stands for all."""
         settings = asdict(self.settings)
         del settings["checkpoint_every"]
         probes = {
