@@ -22,8 +22,8 @@ from .formats import FORMAT_RULES
 from .recipes import Product, products
 from .results import STAGE_VERSIONS, result
 from .schema import check, load_yaml
-from .training.settings import check_sharing, decisive
-from .transformer.cards import check_recipe_of, check_transformer, training_of
+from .training.settings import USUAL, check_sharing, decisive, without_usual
+from .transformer.cards import check_recipe_of, check_transformer
 from .weights import WeightsEntry, load_registry
 
 NAME = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*")
@@ -321,7 +321,8 @@ class Settings:
         """Result of train_transformer; what the codes are stands in the packs' checksums."""
         card = self.transformer(name)
         packs = {key: card[key] for key in ("dataset", "split", "recipe", "held_out")}
-        model = {"architecture": card["architecture"], "training": training_of(card)}
+        training = without_usual(card["training"], USUAL)
+        model = {"architecture": card["architecture"], "training": training}
         return result("train_transformer", {"model": model, **packs})
 
     def generate_result(self, name: str) -> dict[str, Any]:

@@ -44,16 +44,6 @@ class Learned:
     target: Tensor
     counts: Tensor
 
-    @property
-    def codes_used(self) -> float:
-        """Codes that the batch chose, mean over the sub-codebooks."""
-        return codes_used(self.counts)
-
-    @property
-    def perplexity(self) -> float:
-        """Exp of the entropy of their use, mean over the sub-codebooks."""
-        return perplexity(self.counts)
-
 
 def learn(
     codebook: Codebook,

@@ -9,7 +9,8 @@ from reelpack.errors import UserError
 
 PRECISIONS = ("fp32", "bf16")
 # Keys that came later: with these values a training gives what it gave before it had them.
-_PLAIN = {"devices": 1, "precision": "fp32", "patience": 0, "per_clip": False}
+USUAL: Mapping[str, Any] = {"devices": 1, "precision": "fp32"}
+_USUAL_VQVAE = {**USUAL, "patience": 0, "per_clip": False}
 _PLATEAU = ("evaluate_every", "min_improvement")
 
 
@@ -37,7 +38,11 @@ def decisive(training: Mapping[str, Any]) -> dict[str, Any]:
     Keys that change nothing are left out, so that a finished training stays finished when trainings
     learn something new.
     """
-    left_out = {"pictures_every"}
-    left_out |= {key for key, plain in _PLAIN.items() if training.get(key, plain) == plain}
-    left_out |= set(_PLATEAU) if "patience" in left_out else set()
-    return {key: value for key, value in training.items() if key not in left_out}
+    telling = without_usual(training, _USUAL_VQVAE)
+    left_out = {"pictures_every"} | (set() if "patience" in telling else set(_PLATEAU))
+    return {key: value for key, value in telling.items() if key not in left_out}
+
+
+def without_usual(training: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings without those keys that have their usual values."""
+    return {k: v for k, v in training.items() if k not in usual or usual[k] != v}

@@ -10,15 +10,6 @@ from reelpack.errors import UserError
 from .settings import TrainSettings
 from .sizes import Sizes, Triple
 
-# Where these have their defaults a training is the same without them.
-_USUAL = {"devices": 1, "precision": "fp32"}
-
-
-def training_of(card: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a card's `training` as results know it: only keys that say something."""
-    training = card["training"]
-    return {key: value for key, value in training.items() if _USUAL.get(key) != value}
-
 
 def check_transformer(
     card: Mapping[str, Any], *, model: Mapping[str, Any], side: int, stride: int, where: str
