@@ -2,7 +2,6 @@
 
 import io
 import json
-import tarfile
 import zipfile
 from hashlib import sha256
 
@@ -11,6 +10,7 @@ import pytest
 from reelpack.annotations import fetch_annotations, stripped
 from reelpack.errors import UserError
 from reelpack.sources.base import Limits
+from sources.archives import tarred
 from sources.server import running, serve, status
 
 LIMITS = Limits(attempts=1, backoff_seconds=0)
@@ -118,12 +118,7 @@ def test_what_cannot_be_had_is_one_line(site, bring, answer, message):
 
 
 def test_nothing_is_unpacked_outside_of_the_folder(site, bring, tmp_path):
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as archive:
-        info = tarfile.TarInfo("../../evil.csv")
-        info.size = 1
-        archive.addfile(info, io.BytesIO(b"x"))
-    url = site.add("/x.tar", serve(stream.getvalue()))
+    url = site.add("/x.tar", serve(tarred({"../../evil.csv": b"x"})))
     with pytest.raises(UserError, match="evil"):
         bring({"url": url, "member": "*.csv"})
     assert not list(tmp_path.rglob("evil*"))
@@ -169,16 +164,6 @@ def test_a_damaged_archive_that_was_brought_is_told_and_stays(bring):
     with pytest.raises(UserError, match=r"lists\.tar"):
         bring({"path": "lists.tar", "member": "*.csv"})
     assert archive.exists()
-
-
-def tarred(files):
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w") as archive:
-        for name, data in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(data)
-            archive.addfile(member, io.BytesIO(data))
-    return stream.getvalue()
 
 
 def test_an_archive_put_there_by_hand_is_not_fetched(site, bring):

@@ -15,19 +15,11 @@ from reelpack.training import loop
 from reelpack.training.ahead import STEPS_AHEAD
 from reelpack.training.launch import make_fabric
 from reelpack.training.order import batch_order
-from training import events
+from training import events, small_vqvae
 from training.killing import Killed, counted, killed_at
 
 FRAMES = pictures(0, 12, 16, 16)
-SETTINGS = TrainSettings(
-    Architecture(filters=16, residual_channels=8, layers=1, codebooks=2, codes=16),
-    image_size=16,
-    steps=12,
-    batch=5,
-    learning_rate=3e-3,
-    seed=3,
-    checkpoint_every=4,
-)
+SETTINGS = replace(small_vqvae.SETTINGS, batch=5)
 RESULTS = ("model.safetensors", "metrics.csv", "reconstructions.png")
 run = partial(train, device="cpu")
 

@@ -45,11 +45,8 @@ def test_rules_that_ask_for_a_gpu_have_the_gpu_partition(tmp_path: Path) -> None
         assert {name for name, place in places.items() if place == partition} == names, needed
 
 
-def test_any_partition_name_can_be_filled_in(tmp_path: Path) -> None:
-    # Names that are Python's, or no Python at all, must stay names.
-    checkout = Checkout(tmp_path / "clone", config=CONFIG)
-    checkout.fill_in(cpu_partition="all", gpu_partition="gpu-a100", transfer_partition="2024")
-    checkout.fill_in(account="max", gpu_model="a100")
+def planned(checkout: Checkout) -> str:
+    """Return what a dry run with the profile prints."""
     plan = subprocess.run(
         [sys.executable, "-m", "snakemake", "--profile", "slurm", "--dry-run"],
         cwd=checkout.folder,
@@ -58,9 +55,18 @@ def test_any_partition_name_can_be_filled_in(tmp_path: Path) -> None:
         check=False,
     )
     assert plan.returncode == 0, plan.stderr
+    return plan.stdout
+
+
+def test_any_partition_name_can_be_filled_in(tmp_path: Path) -> None:
+    # Names that are Python's, or no Python at all, must stay names.
+    checkout = Checkout(tmp_path / "clone", config=CONFIG)
+    checkout.fill_in(cpu_partition="all", gpu_partition="gpu-a100", transfer_partition="2024")
+    checkout.fill_in(account="max", gpu_model="a100")
+    plan = planned(checkout)
 
     def values(resource: str) -> set[str]:
-        return set(re.findall(rf"{resource}=(.+?)(?:,|$)", plan.stdout, re.MULTILINE))
+        return set(re.findall(rf"{resource}=(.+?)(?:,|$)", plan, re.MULTILINE))
 
     assert values("slurm_partition") == {"all", "gpu-a100", "2024"}
     assert (values("slurm_account"), values("gpu_model")) == ({"max"}, {"a100"})
@@ -69,13 +75,5 @@ def test_any_partition_name_can_be_filled_in(tmp_path: Path) -> None:
 def test_a_training_on_several_devices_asks_for_as_many_gpus_of_one_node(tmp_path: Path) -> None:
     model = "models: {vqvae_demo: {extends: vqvae_demo, training: {devices: 4}}}\n"
     checkout = Checkout(tmp_path / "clone", config=CONFIG + model)
-    plan = subprocess.run(
-        [sys.executable, "-m", "snakemake", "--profile", "slurm", "--dry-run"],
-        cwd=checkout.folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert plan.returncode == 0, plan.stderr
-    (job,) = re.findall(r"rule train_vqvae:.*?\n\[", plan.stdout, re.DOTALL)
+    (job,) = re.findall(r"rule train_vqvae:.*?\n\[", planned(checkout), re.DOTALL)
     assert {"gpu=4", "nodes=1"} <= set(re.findall(r"\b(?:gpu|nodes)=\d+", job)), job

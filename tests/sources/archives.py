@@ -1,8 +1,21 @@
 """Small archives for tests, rar ones too: their members are stored, not compressed."""
 
+import io
 import struct
+import tarfile
 import zlib
 from pathlib import Path
+
+
+def tarred(members: dict[str, bytes], *, mode: str = "w") -> bytes:
+    """Return a tar, or with `w:gz` a compressed one."""
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode=mode) as archive:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    return stream.getvalue()
 
 
 def _block(kind: int, flags: int, rest: bytes) -> bytes:

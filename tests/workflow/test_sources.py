@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tarfile
 import time
 import zipfile
 from collections.abc import Iterator
@@ -28,7 +27,7 @@ from clips import write_clip
 from reelpack.adapters.crc32c import crc32c
 from reelpack.ledger import read_ledger
 from reelpack.url_names import video_name
-from sources.archives import rar4, rar5
+from sources.archives import rar4, rar5, tarred
 from sources.server import Site, page, running, serve, status
 from workflow.project import Project
 
@@ -71,16 +70,6 @@ def zipped(members: dict[str, bytes]) -> bytes:
     with zipfile.ZipFile(stream, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)
-    return stream.getvalue()
-
-
-def tarred(members: dict[str, bytes]) -> bytes:
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
-        for name, content in members.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            archive.addfile(info, io.BytesIO(content))
     return stream.getvalue()
 
 
@@ -230,7 +219,7 @@ def kinetics600_like(site: Site, project: Project, tmp_path: Path) -> None:
     lines += [f'"{label}",{name},{start},{end},train,0' for label, name, start, end in PUSHES]
     text = "\n".join([*lines, ""]).encode()
     names = ("train", "validate", "test")
-    lists = tarred({f"kinetics600/{name}.csv": text for name in names})
+    lists = tarred({f"kinetics600/{name}.csv": text for name in names}, mode="w:gz")
     for _, name, start, end in PUSHES:
         path = f"/clips/{name}_{start:06d}_{end:06d}.mp4"
         if not name.startswith(("gone", "page")):
@@ -430,7 +419,7 @@ def test_records_become_the_folders_that_the_seed_writes(
             file = f"{name}.tfrecords"
             shot |= {f"{split}/{file[:-10]}/{k}": p for k, p in enumerate(pushes, start=1)}
             members[f"softmotion30_44k/{split}/{file}"] = b"".join(map(bair_record, pushes))
-    url = site.add("/bair.tar", serve(tarred(members)))
+    url = site.add("/bair.tar", serve(tarred(members, mode="w:gz")))
     card = yaml.safe_load((project.folder / "datasets/bair.yaml").read_text())
     (file,) = card["annotations"]["files"]
     add_card(
@@ -462,7 +451,7 @@ def test_records_and_pictures_become_an_lmdb(site: Site, project: Project, tmp_p
     shot = [bytes([number]) * 12288 for number in range(30)]
     record = records.example({f"{n}/image_aux1/encoded": [shown] for n, shown in enumerate(shot)})
     name = "softmotion30_44k/train/traj_0_to_1.tfrecords"
-    pushes = tarred({name: 2 * records.frame(record, crc=crc32c)})
+    pushes = tarred({name: 2 * records.frame(record, crc=crc32c)}, mode="w:gz")
     url = site.add("/bair.tar", serve(pushes))
     add_card(
         project,
