@@ -2,6 +2,7 @@
 
 import re
 import sys
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,15 +10,16 @@ from snakemake.exceptions import WorkflowError
 
 sys.path.insert(0, f"{workflow.basedir}/scripts")
 
-from reelpack.audit.asked import asked_of
-from reelpack.audit.asked import state as audit_state
-from reelpack.cli import use_this_interpreter
-from reelpack.errors import UserError
-from reelpack.recipes import Product, audio_slug, products
+from reelpack.report.audit.asked import asked_of
+from reelpack.report.audit.asked import state as audit_state
+from reelpack.jobs.cli import use_this_interpreter
+from reelpack.core.errors import UserError
+from reelpack.config.recipes import Product, audio_slug, products
+from reelpack.lists.fingerprints import watched_signature
 from reelpack.report.asked import asked_for, state
-from reelpack.results import Unrecorded, canonical, result
-from reelpack.retries import read_retries
-from reelpack.settings import Settings
+from reelpack.core.results import Unrecorded, canonical, result
+from reelpack.jobs.retries import read_retries
+from reelpack.config.settings import Settings
 
 use_this_interpreter()
 
@@ -191,12 +193,21 @@ def get_annotations_option(dataset):
     return ["--annotations", f"resources/annotations/{dataset}"]
 
 
+@cache
+def get_signature(dataset):
+    """Return the state of a dataset's own videos, "" where nobody watches them."""
+    return watched_signature(SETTINGS, dataset)
+
+
 def get_manifest_result(dataset, split):
     """Return make_manifest's result string, with the state of own videos in it."""
 
     def manifest_result(wildcards):
         try:
-            return canonical(SETTINGS.manifest_result(dataset, split))
+            result = SETTINGS.manifest_result(
+                dataset, split, signature=get_signature(dataset)
+            )
+            return canonical(result)
         except UserError as error:
             raise WorkflowError(str(error)) from None
 

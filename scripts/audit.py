@@ -8,12 +8,12 @@ import argparse
 import json
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.audit.asked import Asked, asked_of
-from reelpack.audit.page import write_audit
-from reelpack.errors import UserError
-from reelpack.schema import load_yaml
-from reelpack.settings import Settings
+from reelpack.config.schema import load_yaml
+from reelpack.config.settings import Settings
+from reelpack.core.errors import UserError
+from reelpack.jobs import cli
+from reelpack.report.audit.asked import Asked, asked_of
+from reelpack.report.audit.page import write_audit
 
 BASE = Path(__file__).resolve().parents[1]
 

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import yaml
 
-from reelpack import cli
-from reelpack.encoders import lvt_checkpoints, lvt_configs, vqvae
-from reelpack.files import replace_file
-from reelpack.transformer import checkpoints
-from reelpack.transformer.settings import TrainSettings
-from reelpack.transformer.sizes import PRESETS, Sizes
+from reelpack.config.transformer_sizes import PRESETS, Sizes
+from reelpack.config.transformer_training import TrainSettings
+from reelpack.core.files import replace_file
+from reelpack.encoders import vqvae
+from reelpack.jobs import cli
+from reelpack.lvt import lvt_checkpoints, lvt_configs
+from reelpack.lvt.transformer import checkpoints
 
 
 def main() -> None:

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.weights import KINDS, convert
+from reelpack.encoders.weights import KINDS, convert
+from reelpack.jobs import cli
 
 
 def main() -> None:

@@ -4,10 +4,10 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.archives import ArchiveIndex
-from reelpack.download import download_shard
-from reelpack.fetching import Plan
+from reelpack.clips.download import download_shard
+from reelpack.jobs import cli
+from reelpack.sources.archives import ArchiveIndex
+from reelpack.sources.fetching import Plan
 
 
 def main() -> None:

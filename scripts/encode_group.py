@@ -4,14 +4,14 @@ import argparse
 import json
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.clip_pixels import EncodeSettings
-from reelpack.device import choose_device
-from reelpack.encode_group import Member, encode_group
-from reelpack.files import write_bytes
-from reelpack.journal import Retries
-from reelpack.recipes import product_of
-from reelpack.results import canonical
+from reelpack.config.recipes import product_of
+from reelpack.core.files import write_bytes
+from reelpack.core.results import canonical
+from reelpack.encode.encode_group import Member, encode_group
+from reelpack.frames.clip_pixels import EncodeSettings
+from reelpack.jobs import cli
+from reelpack.jobs.device import choose_device
+from reelpack.jobs.retries import Retries
 
 
 def main() -> None:

@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.clip_pixels import EncodeSettings
-from reelpack.device import choose_device
-from reelpack.encode import encode_shard
-from reelpack.recipes import product_of
+from reelpack.config.recipes import product_of
+from reelpack.encode.encode import encode_shard
+from reelpack.frames.clip_pixels import EncodeSettings
+from reelpack.jobs import cli
+from reelpack.jobs.device import choose_device
 
 
 def main() -> None:

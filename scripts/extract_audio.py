@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.audio import EXTRACT_AUDIO, AudioSettings
-from reelpack.extract import run_frames
+from reelpack.frames.audio import EXTRACT_AUDIO, AudioSettings
+from reelpack.frames.extract import run_frames
+from reelpack.jobs import cli
 
 
 def main() -> None:

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.extract import EXTRACT, run_frames
-from reelpack.recipes import product_of
+from reelpack.config.recipes import product_of
+from reelpack.frames.extract import EXTRACT, run_frames
+from reelpack.jobs import cli
 
 
 def main() -> None:

@@ -4,8 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.annotations import fetch_annotations
+from reelpack.jobs import cli
+from reelpack.sources.annotations import fetch_annotations
 from reelpack.sources.options import limits_of
 
 

@@ -4,8 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.archives import FAILED, MEMBERS, fetch_archives
+from reelpack.jobs import cli
+from reelpack.sources.archives import FAILED, MEMBERS, fetch_archives
 from reelpack.sources.options import limits_of
 
 

@@ -4,8 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.weights import WeightsEntry, fetch
+from reelpack.config.weights_registry import WeightsEntry
+from reelpack.encoders.weights import fetch
+from reelpack.jobs import cli
 
 
 def main() -> None:

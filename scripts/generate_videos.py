@@ -9,15 +9,15 @@ import tempfile
 from dataclasses import fields
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.device import choose_device
+from reelpack.core.errors import UserError
 from reelpack.encoders import set_deterministic
 from reelpack.encoders.vqvae import VQVAEEncoder
-from reelpack.errors import UserError
-from reelpack.transformer.checkpoints import load_model
-from reelpack.transformer.generation import TABLE, SampleSettings, generate_pack
-from reelpack.transformer.model import VideoTransformer
-from reelpack.transformer.pictures import (
+from reelpack.jobs import cli
+from reelpack.jobs.device import choose_device
+from reelpack.lvt.transformer.checkpoints import load_model
+from reelpack.lvt.transformer.generation import TABLE, SampleSettings, generate_pack
+from reelpack.lvt.transformer.model import VideoTransformer
+from reelpack.lvt.transformer.pictures import (
     SHEET,
     continue_frames,
     decode_codes,

@@ -4,10 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.files import replace_file
-from reelpack.transformer.checkpoints import load_published, save_model
-from reelpack.transformer.sizes import Sizes
+from reelpack.config.transformer_sizes import Sizes
+from reelpack.core.files import replace_file
+from reelpack.jobs import cli
+from reelpack.lvt.transformer.checkpoints import load_published, save_model
 
 
 def main() -> None:

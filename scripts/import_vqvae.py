@@ -5,11 +5,11 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.encoders.lvt_checkpoints import load_published
+from reelpack.core.errors import UserError
+from reelpack.core.files import replace_file
 from reelpack.encoders.vqvae import Architecture, save_model
-from reelpack.errors import UserError
-from reelpack.files import replace_file
+from reelpack.jobs import cli
+from reelpack.lvt.lvt_checkpoints import load_published
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from one file each. Dictionaries are joined entry by entry, so memory stays smal
 import argparse
 from pathlib import Path
 
-from reelpack import cli
+from reelpack.jobs import cli
 from reelpack.packs.violet_join import join_violet
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from reelpack.bair_toy import write_bair_toy
+from reelpack.demo.bair_toy import write_bair_toy
 
 
 def main() -> None:

@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.annotated import make_annotated_manifest
-from reelpack.manifest import make_manifest
+from reelpack.jobs import cli
+from reelpack.lists.manifest import make_manifest
+from reelpack.lists.published import make_annotated_manifest
 
 
 def main() -> None:

@@ -4,11 +4,11 @@ import argparse
 import json
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.device import choose_device
-from reelpack.errors import UserError
-from reelpack.files import replace_file, write_bytes
-from reelpack.measures.split import SplitFiles, measure_split
+from reelpack.core.errors import UserError
+from reelpack.core.files import replace_file, write_bytes
+from reelpack.jobs import cli
+from reelpack.jobs.device import choose_device
+from reelpack.lvt.measures.split import SplitFiles, measure_split
 
 
 def main() -> None:

@@ -12,9 +12,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.errors import UserError
-from reelpack.plan_costs import file_size, plan_costs, read_jobs, table, total_line
+from reelpack.core.errors import UserError
+from reelpack.jobs import cli
+from reelpack.report.plan_costs import file_size, plan_costs, read_jobs, table, total_line
 from reelpack.report.times import read_timings
 
 BASE = Path(__file__).resolve().parents[1]

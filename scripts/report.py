@@ -4,8 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.files import write_bytes
+from reelpack.core.files import write_bytes
+from reelpack.jobs import cli
 from reelpack.report import render_report
 
 

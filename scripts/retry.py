@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.retries import retry
+from reelpack.jobs import cli
+from reelpack.jobs.retries import retry
 
 
 def main() -> None:

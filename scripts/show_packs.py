@@ -3,9 +3,9 @@
 import argparse
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.errors import UserError
-from reelpack.show import find_packs, sheet
+from reelpack.core.errors import UserError
+from reelpack.jobs import cli
+from reelpack.report.show import find_packs, sheet
 
 
 def main() -> None:

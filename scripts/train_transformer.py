@@ -6,14 +6,14 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.device import choose_device
-from reelpack.files import clear_leftovers, link_or_copy, sha256_file
-from reelpack.results import digest
-from reelpack.training.loop import CHECKPOINT
-from reelpack.transformer.settings import TrainSettings
-from reelpack.transformer.train import train
-from reelpack.transformer.videos import open_videos
+from reelpack.config.transformer_training import TrainSettings
+from reelpack.core.files import clear_leftovers, link_or_copy, sha256_file
+from reelpack.core.results import digest
+from reelpack.jobs import cli
+from reelpack.jobs.device import choose_device
+from reelpack.lvt.training.loop import CHECKPOINT
+from reelpack.lvt.transformer.train import train
+from reelpack.lvt.transformer.videos import open_videos
 
 OUTPUTS = {"model": "model.safetensors", "metrics": "metrics.csv"}
 CODES = "one lvt_codes pack, or codes shards"

@@ -5,13 +5,13 @@ import json
 import shutil
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.device import choose_device
-from reelpack.encoders.train_vqvae import PICTURES, PICTURES_EVERY, TrainSettings, train
-from reelpack.files import clear_leftovers, link_or_copy, sha256_file
-from reelpack.frames import FrameSource
-from reelpack.results import digest
-from reelpack.training.loop import CHECKPOINT
+from reelpack.core.files import clear_leftovers, link_or_copy, sha256_file
+from reelpack.core.results import digest
+from reelpack.frames.shard import FrameSource
+from reelpack.jobs import cli
+from reelpack.jobs.device import choose_device
+from reelpack.lvt.train_vqvae import PICTURES, PICTURES_EVERY, TrainSettings, train
+from reelpack.lvt.training.loop import CHECKPOINT
 
 OUTPUTS = {"model": "model.safetensors", "metrics": "metrics.csv", "picture": "reconstructions.png"}
 

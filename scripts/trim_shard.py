@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.trim import trim_shard
-from reelpack.trim_files import CutSettings, cut_shard
+from reelpack.clips.trim import trim_shard
+from reelpack.clips.trim_files import CutSettings, cut_shard
+from reelpack.jobs import cli
 
 
 def main() -> None:

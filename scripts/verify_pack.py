@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
 from reelpack.packs.publish import PROVENANCE
 from reelpack.packs.verify import verify_pack
 

@@ -4,8 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.pack import write_pack
+from reelpack.jobs import cli
+from reelpack.packs.write import write_pack
 
 
 def main() -> None:

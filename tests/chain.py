@@ -6,18 +6,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from tests.clips import picture
 
-from clips import picture
-from reelpack.clip_pixels import EncodeSettings
-from reelpack.download import download_shard
-from reelpack.encode import encode_shard
+from reelpack.clips.download import download_shard
+from reelpack.clips.trim import trim_shard
+from reelpack.config.recipes import Product
+from reelpack.core.results import canonical
+from reelpack.encode.encode import encode_shard
 from reelpack.encoders.vqvae import VQVAE, Architecture, save_model, to_signed
-from reelpack.extract import CROP, EXTRACT, CropSettings, run_frames
-from reelpack.journal import Retries
-from reelpack.manifest import make_manifest
-from reelpack.recipes import Product
-from reelpack.results import canonical
-from reelpack.trim import trim_shard
+from reelpack.frames.clip_pixels import EncodeSettings
+from reelpack.frames.extract import CROP, EXTRACT, CropSettings, run_frames
+from reelpack.jobs.retries import Retries
+from reelpack.lists.manifest import make_manifest
 
 
 def tiny_model(path: Path, *, seed: int = 3) -> Path:

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from reelpack.cut.x264 import OPTIONS
+from reelpack.clips.cut.x264 import OPTIONS
 
 # What has x264 give the same bits each time; its AVX-512 does not.
 SAME_BITS = {name: text for name, text in OPTIONS.items() if name == "x264-params"}

@@ -12,8 +12,8 @@ def warm_workers():
     modules = [
         "__main__",
         "workers",
-        "reelpack.encode",
-        "reelpack.download",
+        "reelpack.encode.encode",
+        "reelpack.clips.download",
         "reelpack.encoders.vqvae",
     ]
     multiprocessing.get_context("forkserver").set_forkserver_preload(modules)

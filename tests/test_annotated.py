@@ -3,8 +3,8 @@
 import pyarrow.parquet as pq
 import pytest
 
-from reelpack.annotated import make_annotated_manifest
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
+from reelpack.lists.published import make_annotated_manifest
 
 ROWS = (("air drumming", "aaa", 3, 13), ("zumba", "bbb", 0, 10), ("zumba", "ccc", 5, 15))
 

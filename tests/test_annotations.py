@@ -6,12 +6,12 @@ import zipfile
 from hashlib import sha256
 
 import pytest
+from tests.sources.archives import tarred
+from tests.sources.server import running, serve, status
 
-from reelpack.annotations import fetch_annotations, stripped
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
+from reelpack.sources.annotations import fetch_annotations, stripped
 from reelpack.sources.base import Limits
-from sources.archives import tarred
-from sources.server import running, serve, status
 
 LIMITS = Limits(attempts=1, backoff_seconds=0)
 

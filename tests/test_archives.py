@@ -4,14 +4,14 @@ import json
 
 import pandas as pd
 import pytest
+from tests.sources.server import running, serve, status
+from tests.test_annotations import zipped
 
-from reelpack.archives import ArchiveIndex, fetch_archives
-from reelpack.errors import ClipError, UserError
-from reelpack.manifest import CLIP_COLUMNS
+from reelpack.core.errors import ClipError, UserError
+from reelpack.core.tables import write_table
+from reelpack.lists.manifest import CLIP_COLUMNS
+from reelpack.sources.archives import ArchiveIndex, fetch_archives
 from reelpack.sources.base import Limits
-from reelpack.tables import write_table
-from sources.server import running, serve, status
-from test_annotations import zipped
 
 LIMITS = Limits(attempts=1, backoff_seconds=0)
 ONE, TWO = zipped(top__a="1", top__sub__b="2", other="3"), zipped(top__c="4")

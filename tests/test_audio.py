@@ -7,17 +7,17 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from tests.clips import cut_file, write_audio, write_clip
 
-from clips import cut_file, write_audio, write_clip
-from reelpack.audio import EXTRACT_AUDIO, RATE_HZ, AudioSettings, mp3_of
-from reelpack.clips import Clip, write_clips
-from reelpack.errors import ClipError
-from reelpack.extract import run_frames
-from reelpack.files import sha256_file
-from reelpack.frame_cursor import FrameCursor
-from reelpack.journal import Retries
-from reelpack.ledger import LedgerRow, write_ledger
-from reelpack.stage import Task
+from reelpack.clips.table import Clip, write_clips
+from reelpack.core.errors import ClipError
+from reelpack.core.files import sha256_file
+from reelpack.frames.audio import EXTRACT_AUDIO, RATE_HZ, AudioSettings, mp3_of
+from reelpack.frames.extract import run_frames
+from reelpack.frames.frame_cursor import FrameCursor
+from reelpack.jobs.ledger import LedgerRow, write_ledger
+from reelpack.jobs.retries import Retries
+from reelpack.jobs.stage import Task
 
 ALL = {"start_seconds": None, "end_seconds": None}
 

@@ -9,19 +9,19 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from PIL import Image
+from tests.clips import cut_file, write_audio, write_clip
+from tests.helpers import ROOT, write
 
-from clips import cut_file, write_audio, write_clip
-from helpers import ROOT, write
-from reelpack.annotated import make_annotated_manifest
-from reelpack.audit.asked import Asked, AskedSplit, asked_of, state
-from reelpack.audit.counts import count_split
-from reelpack.audit.files import audit_files, length_problem
-from reelpack.audit.page import KEPT_FINDINGS, SHOWN_FINDINGS, audit_text, write_audit
-from reelpack.download import ShardRow
-from reelpack.errors import DamagedError
-from reelpack.ledger import LedgerRow, write_ledger
-from reelpack.manifest import make_manifest, shard_of, write_manifest
-from reelpack.settings import Settings
+from reelpack.config.settings import Settings
+from reelpack.core.errors import DamagedError
+from reelpack.jobs.ledger import LedgerRow, write_ledger
+from reelpack.lists.manifest import make_manifest, shard_of, write_manifest
+from reelpack.lists.published import make_annotated_manifest
+from reelpack.lists.shard_table import ShardRow
+from reelpack.report.audit.asked import Asked, AskedSplit, asked_of, state
+from reelpack.report.audit.counts import count_split
+from reelpack.report.audit.files import audit_files, length_problem
+from reelpack.report.audit.page import KEPT_FINDINGS, SHOWN_FINDINGS, audit_text, write_audit
 
 pytestmark = pytest.mark.usefixtures("warm_workers")
 
@@ -202,7 +202,7 @@ def test_a_folder_against_published_annotations(tmp_path):
     entry = {"recipes": ["vimpac_256"], "videos": str(folder), "splits": ["train"]}
     data = Settings({"datasets": {"kinetics600": entry}}, ROOT).datasets["kinetics600"]
     make_annotated_manifest(
-        data.manifest_result("train", is_watched=True),
+        data.manifest_result("train", signature="x"),
         folder=tmp_path / "lists",
         manifest=tmp_path / "train/manifest.parquet",
         tables=[tmp_path / "train/shards/00000.parquet"],

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from adapters import records
-from reelpack.adapters.bair import read, read_sequence, read_sequences
-from reelpack.adapters.tfrecord import read_records
-from reelpack.bair_toy import TAR, push, write_bair_toy
+from reelpack.demo.bair_toy import TAR, push, write_bair_toy
+from reelpack.lists.adapters.bair import read
+from reelpack.video.bair import read_sequence, read_sequences
+from reelpack.video.tfrecord import read_records
 
 COMMAND = Path(__file__).parents[1] / "scripts/make_bair_toy.py"
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from reelpack import cli
-from reelpack.errors import UserError
-from reelpack.journal import Retries
+from reelpack.core.errors import UserError
+from reelpack.jobs import cli
+from reelpack.jobs.retries import Retries
 
 
 def raising(error):

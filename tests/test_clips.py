@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pyarrow.parquet as pq
 
-from reelpack.clips import Clip, read_clips, write_clips
+from reelpack.clips.table import Clip, read_clips, write_clips
 
 CLIP = Clip("ü/a b", "/v/a b.mp4", "0" * 64, None, 2.5)
 

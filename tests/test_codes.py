@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from reelpack.codes import CodesShard, clip_bytes, join_codes, split_codes
-from reelpack.errors import DamagedError
-from reelpack.ledger import LedgerRow
+from reelpack.core.errors import DamagedError
+from reelpack.encode.codes import CodesShard, clip_bytes, join_codes, split_codes
+from reelpack.jobs.ledger import LedgerRow
 
 CLIPS = [
     [np.arange(6, dtype=np.int64).reshape(3, 2, 1) + n, np.arange(3, dtype=np.int16) * n]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reelpack.contact_sheet import contact_sheet, token_image
+from reelpack.images.contact_sheet import contact_sheet, token_image
 
 
 def plain(value: int, height: int = 20, width: int = 30) -> np.ndarray:

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from av.video.frame import PictureType
 
-from reelpack.demo import DEMO_CLIPS, MOTIONS, DemoClip, draw, encode_clip, write_demo
-from reelpack.errors import FAILURE_CLASSES
+from reelpack.core.errors import FAILURE_CLASSES
+from reelpack.demo.demo import DEMO_CLIPS, MOTIONS, DemoClip, draw, encode_clip, write_demo
 
 COMMAND = Path(__file__).parents[1] / "scripts" / "make_demo.py"
 GOOD = [clip for clip in DEMO_CLIPS if not clip.failures]
@@ -86,7 +86,7 @@ def test_bytes_are_the_same_each_time(demo: Path, path: str) -> None:
 
 
 def test_a_second_run_touches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reelpack.demo.DEMO_CLIPS", (named("circles/disc_15.mp4"),))
+    monkeypatch.setattr("reelpack.demo.demo.DEMO_CLIPS", (named("circles/disc_15.mp4"),))
     write_demo(tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     write_demo(tmp_path)
@@ -96,7 +96,7 @@ def test_a_second_run_touches_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_damaged_file_is_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clip = named("circles/disc_15.mp4")
-    monkeypatch.setattr("reelpack.demo.DEMO_CLIPS", (clip,))
+    monkeypatch.setattr("reelpack.demo.demo.DEMO_CLIPS", (clip,))
     write_demo(tmp_path)
     good = (tmp_path / clip.path).read_bytes()
     (tmp_path / clip.path).write_bytes(good[:100])
@@ -107,7 +107,7 @@ def test_a_damaged_file_is_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("reelpack.demo.DEMO_CLIPS", (named("rings/sound_only.mp4"),))
+    monkeypatch.setattr("reelpack.demo.demo.DEMO_CLIPS", (named("rings/sound_only.mp4"),))
     monkeypatch.setattr("sys.argv", ["make_demo.py", str(tmp_path / "new/demo")])
     runpy.run_path(str(COMMAND), run_name="__main__")
     assert "1 clips, 1 of them broken" in capsys.readouterr().out

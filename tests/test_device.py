@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from reelpack.device import ALLOW_CPU, choose_device
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
+from reelpack.jobs.device import ALLOW_CPU, choose_device
 
 
 @pytest.fixture(autouse=True)

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from tests.encoders.averages import Averages
 
-from encoders.averages import Averages
-from reelpack import device_batches
-from reelpack.device_batches import DeviceBatches, PixelWriter, long_mark
-from reelpack.errors import ClipError
-from reelpack.rows import ClipRows
+from reelpack.core.errors import ClipError
+from reelpack.encode import device_batches
+from reelpack.encode.device_batches import DeviceBatches, PixelWriter, long_mark
+from reelpack.encode.rows import ClipRows
 
 
 def frames(clip, count, height=4, width=6):

@@ -5,17 +5,19 @@ import os
 import pandas as pd
 import pytest
 from PIL import Image
+from tests.adapters.records import example
+from tests.clips import cut_file, write_audio, write_clip
 
 from adapters import records
-from adapters.records import example
-from clips import cut_file, write_audio, write_clip
-from reelpack.adapters.crc32c import crc32c
-from reelpack.download import download_shard, read_probes, read_shard
-from reelpack.files import sha256_file
-from reelpack.journal import Retries
-from reelpack.ledger import read_ledger
-from reelpack.manifest import CLIP_COLUMNS, make_manifest
-from reelpack.tables import write_table
+from reelpack.clips.download import download_shard
+from reelpack.clips.table import read_probes
+from reelpack.core.files import sha256_file
+from reelpack.core.tables import write_table
+from reelpack.jobs.ledger import read_ledger
+from reelpack.jobs.retries import Retries
+from reelpack.lists.manifest import CLIP_COLUMNS, make_manifest
+from reelpack.lists.shard_table import read_shard
+from reelpack.video.crc32c import crc32c
 
 pytestmark = pytest.mark.usefixtures("warm_workers")
 

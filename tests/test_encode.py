@@ -6,21 +6,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
+from tests import workers
+from tests.chain import Chain, tiny_model
+from tests.clips import cut_file, damage_file, write_audio, write_clip
 
-import reelpack.encode
-import workers
-from chain import Chain, tiny_model
-from clips import cut_file, damage_file, write_audio, write_clip
-from reelpack.clip_pixels import EncodeSettings, pixels
-from reelpack.clips import Clip
-from reelpack.codes import CodesShard
-from reelpack.device_batches import PixelWriter
-from reelpack.encode import encode_batches, encode_clip
+import reelpack.encode.encode
+from reelpack.clips.table import Clip
+from reelpack.config.recipes import Product
+from reelpack.encode.codes import CodesShard
+from reelpack.encode.device_batches import PixelWriter
+from reelpack.encode.encode import encode_batches, encode_clip
 from reelpack.encoders.base import encode_frames
 from reelpack.encoders.vqvae import VQVAEEncoder
-from reelpack.ledger import read_ledger
-from reelpack.recipes import Product
-from reelpack.stage import Task
+from reelpack.frames.clip_pixels import EncodeSettings, pixels
+from reelpack.jobs.ledger import read_ledger
+from reelpack.jobs.stage import Task
 
 pytestmark = pytest.mark.usefixtures("warm_workers")
 

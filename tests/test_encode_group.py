@@ -5,20 +5,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.chain import Chain, tiny_model
+from tests.clips import cut_file, damage_file, write_audio, write_clip
+from tests.encoders.averages import Averages
 
-import reelpack.encode
-import reelpack.encode_group
-import reelpack.stage
-from chain import Chain, tiny_model
-from clips import cut_file, damage_file, write_audio, write_clip
-from encoders.averages import Averages
-from reelpack.clip_pixels import EncodeSettings
-from reelpack.encode import encode_shard
-from reelpack.encode_group import Member, encode_group
+import reelpack.encode.encode
+import reelpack.encode.encode_group
+import reelpack.jobs.stage
+from reelpack.config.recipes import Product
+from reelpack.core.errors import ClipError
+from reelpack.encode.encode import encode_shard
+from reelpack.encode.encode_group import Member, encode_group
 from reelpack.encoders.vqvae import VQVAEEncoder
-from reelpack.errors import ClipError
-from reelpack.journal import Retries
-from reelpack.recipes import Product
+from reelpack.frames.clip_pixels import EncodeSettings
+from reelpack.jobs.retries import Retries
 
 pytestmark = pytest.mark.usefixtures("warm_workers")
 

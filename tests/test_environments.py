@@ -5,9 +5,9 @@ import subprocess
 import sys
 
 import pytest
+from tests.helpers import ROOT
 
-from helpers import ROOT
-from reelpack.schema import load_yaml
+from reelpack.config.schema import load_yaml
 
 # For published code beside our packs: conda-forge's versions, and no rule.
 APART = ROOT / "envs" / "detectron2.yaml"

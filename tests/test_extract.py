@@ -5,18 +5,25 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.chain import Chain
+from tests.clips import write_clip
 
 from adapters import records
-from chain import Chain
-from clips import write_clip
-from reelpack.adapters.crc32c import crc32c
-from reelpack.clips import Clip
-from reelpack.encode import EncodeSettings, pixels
-from reelpack.errors import ClipError
-from reelpack.extract import CropSettings, crop_clip, crop_of, extract_clip, sampling_of, scale_of
-from reelpack.frames import FrameShard, join_clips
-from reelpack.recipes import Product
-from reelpack.stage import Task
+from reelpack.clips.table import Clip
+from reelpack.config.recipes import Product
+from reelpack.core.errors import ClipError
+from reelpack.encode.encode import EncodeSettings, pixels
+from reelpack.frames.extract import (
+    CropSettings,
+    crop_clip,
+    crop_of,
+    extract_clip,
+    sampling_of,
+    scale_of,
+)
+from reelpack.frames.shard import FrameShard, join_clips
+from reelpack.jobs.stage import Task
+from reelpack.video.crc32c import crc32c
 from reelpack.video.decode import decode_frames
 from reelpack.video.geometry import Crop, Scale, crop_frame
 from reelpack.video.sampling import Sampling

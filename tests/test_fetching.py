@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.sources.server import page, running, serve, status
 
-from reelpack.archives import ArchiveIndex
-from reelpack.download import ShardRow
-from reelpack.errors import ClipError
-from reelpack.fetching import Plan, fetch_clips, is_page
+from reelpack.core.errors import ClipError
+from reelpack.jobs.stage import Task
+from reelpack.lists.shard_table import ShardRow
 from reelpack.sources import youtube
+from reelpack.sources.archives import ArchiveIndex
 from reelpack.sources.base import Fetched
-from reelpack.stage import Task
-from sources.server import page, running, serve, status
+from reelpack.sources.fetching import Plan, fetch_clips, is_page
 
 OPTIONS = {"attempts": 1, "backoff_seconds": 0, "refusals": 2}
 GOOD, BAD = b"good", b"bad"

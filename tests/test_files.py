@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from reelpack.files import link_or_copy, replace_file, sha256_file, write_bytes
+from reelpack.core.files import link_or_copy, replace_file, sha256_file, write_bytes
 
 
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):

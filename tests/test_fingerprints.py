@@ -3,10 +3,10 @@
 import os
 
 import pytest
+from tests.helpers import write
 
-from helpers import write
-from reelpack.errors import UserError
-from reelpack.fingerprints import fingerprint, signature
+from reelpack.core.errors import UserError
+from reelpack.lists.fingerprints import fingerprint, signature
 
 
 def test_a_touched_file_keeps_its_fingerprint_and_a_replaced_one_does_not(tmp_path):

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.helpers import write
 
-from helpers import write
-from reelpack.errors import UserError
-from reelpack.fingerprints import signature
-from reelpack.folders import read_folder
+from reelpack.core.errors import UserError
+from reelpack.lists.fingerprints import signature
+from reelpack.lists.folders import read_folder
 
 
 def test_a_folder(tmp_path):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from reelpack.encoders.cards import CARDS
-from reelpack.errors import UserError
-from reelpack.formats import FORMAT_RULES, check_format, kind_of
+from reelpack.config.encoder_cards import CARDS
+from reelpack.config.pack_rules import FORMAT_RULES, check_format, kind_of
+from reelpack.core.errors import UserError
 
 
 def recipe(name, encoder=None, **pack):

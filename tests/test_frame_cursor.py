@@ -4,11 +4,11 @@ import hashlib
 
 import numpy as np
 import pytest
+from tests.clips import picture
 
-from clips import picture
-from reelpack.errors import DamagedError
-from reelpack.frame_cursor import FrameCursor
-from reelpack.frames import ClipWriter, FrameShard, join_clips
+from reelpack.core.errors import DamagedError
+from reelpack.frames.frame_cursor import FrameCursor
+from reelpack.frames.shard import ClipWriter, FrameShard, join_clips
 
 CLIPS = {"b": 3, "a/ä long name": 2, "empty": 0, "c": 1}
 

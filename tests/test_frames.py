@@ -7,8 +7,8 @@ import tarfile
 import numpy as np
 import pytest
 
-from reelpack.frames import ClipWriter, FrameShard, FrameSource, join_clips, split_shard
-from reelpack.ledger import LedgerRow
+from reelpack.frames.shard import ClipWriter, FrameShard, FrameSource, join_clips, split_shard
+from reelpack.jobs.ledger import LedgerRow
 
 IDS = ["b", "ü/" + "lang " * 40 + "/name", "a.b/c", "empty"]
 COUNTS = {"b": 3, IDS[1]: 2, "a.b/c": 11, "empty": 0}

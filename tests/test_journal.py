@@ -5,12 +5,13 @@ import random
 from dataclasses import asdict, replace
 
 import pytest
+from tests.workers import assemble, split
 
-from reelpack.errors import ClipError
-from reelpack.files import write_bytes
-from reelpack.journal import LEDGER, SEAL, Journal, Retries
-from reelpack.ledger import LedgerRow, read_ledger, write_ledger
-from workers import assemble, split
+from reelpack.core.errors import ClipError
+from reelpack.core.files import write_bytes
+from reelpack.jobs.journal import LEDGER, SEAL, Journal
+from reelpack.jobs.ledger import LedgerRow, read_ledger, write_ledger
+from reelpack.jobs.retries import Retries
 
 NEVER = Retries()
 KEYS = ["k1", "k2", "k3", "bad", "slow"]
@@ -94,7 +95,9 @@ def test_unsealing_can_be_killed_and_done_again(sealed):
 def test_a_full_disk_while_unsealing_stops_the_job_and_loses_nothing(sealed, monkeypatch):
     folder, rows = sealed
     with monkeypatch.context() as patch:
-        patch.setattr("reelpack.files.sync", lambda _: (_ for _ in ()).throw(OSError(28, "full")))
+        patch.setattr(
+            "reelpack.core.files.sync", lambda _: (_ for _ in ()).throw(OSError(28, "full"))
+        )
         with pytest.raises(OSError, match="full"):
             journal(folder)
     book = journal(folder)

@@ -1,6 +1,6 @@
 import pytest
 
-from reelpack.ledger import LedgerRow, merge_ledgers, read_ledger, write_ledger
+from reelpack.jobs.ledger import LedgerRow, merge_ledgers, read_ledger, write_ledger
 
 OK = LedgerRow("ü/a", "extract_frames", "ok", key="k", digest="d")
 BAD = LedgerRow("b", "download_shard", "failed", "gone", "404", key="k2", retry="0")

@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tests.helpers import write
 
-from helpers import write
-from reelpack.list_files import read_column, read_columns, row_of
+from reelpack.lists.list_files import read_column, read_columns, row_of
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_rows_of_a_parquet_file_are_numbered_from_one(tmp_path):
 
 
 def test_a_line_longer_than_a_block_is_read_too(tmp_path, monkeypatch):
-    monkeypatch.setattr("reelpack.list_files._JSON_BLOCK_BYTES", 64)
+    monkeypatch.setattr("reelpack.lists.list_files._JSON_BLOCK_BYTES", 64)
     text = '{"path": "a"}\n{"path": "b", "caption": "' + 200 * "x" + '"}\n'
     path = write(tmp_path / "a.jsonl", text)
     assert read_columns(path)["caption"].fillna("").tolist() == ["", 200 * "x"]

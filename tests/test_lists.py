@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.helpers import write
 
-from helpers import write
-from reelpack.errors import UserError
-from reelpack.lists import listed_paths, read_list
-from reelpack.url_names import video_name
+from reelpack.core.errors import UserError
+from reelpack.lists.own import listed_paths, read_list
+from reelpack.lists.url_names import video_name
 
 
 def rows(path: Path, fetched: Path | None = None) -> list[dict]:

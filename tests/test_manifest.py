@@ -8,11 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.helpers import write
 
-from helpers import write
-from reelpack.errors import UserError
-from reelpack.lists import read_list
-from reelpack.manifest import check_ids, make_manifest, shard_of
+from reelpack.core.errors import UserError
+from reelpack.lists.manifest import check_ids, make_manifest, shard_of
+from reelpack.lists.own import read_list
 
 
 def build(videos: Path, out: Path, *, shards: int = 2, split: str = ""):
@@ -157,7 +157,7 @@ def test_nothing_there(tmp_path):
 
 
 def test_the_module_does_not_load_torch_or_av():
-    code = "import sys, reelpack.manifest; print({'torch', 'av'} & set(sys.modules))"
+    code = "import sys, reelpack.lists.manifest; print({'torch', 'av'} & set(sys.modules))"
     scripts = Path(__file__).parents[1] / "scripts"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=scripts, capture_output=True, text=True, check=True

@@ -11,26 +11,26 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from tests.chain import Chain, tiny_model
+from tests.clips import write_clip
+from tests.helpers import ROOT
+from tests.workflow.project import run
 
-from chain import Chain, tiny_model
-from clips import write_clip
-from helpers import ROOT
-from reelpack.codes import CodesShard, clip_bytes, join_codes
-from reelpack.contact_sheet import evenly
+from reelpack.config.recipes import products
+from reelpack.core.errors import DamagedError, UserError
+from reelpack.core.evenly import evenly
+from reelpack.core.results import result
+from reelpack.core.tables import write_table
+from reelpack.encode.codes import CodesShard, clip_bytes, join_codes
 from reelpack.encoders.vqvae import VQVAEEncoder
-from reelpack.errors import DamagedError, UserError
-from reelpack.frames import FrameShard
-from reelpack.ledger import LedgerRow, write_ledger
-from reelpack.manifest import MANIFEST_COLUMNS, shard_of
-from reelpack.measures import split as measures
-from reelpack.measures.choice import Chosen, choose_clips
-from reelpack.measures.codebooks import codebook_use, count_codes
-from reelpack.measures.reconstruction import Errors
-from reelpack.measures.split import SplitFiles, measure_split
-from reelpack.recipes import products
-from reelpack.results import result
-from reelpack.tables import write_table
-from workflow.project import run
+from reelpack.frames.shard import FrameShard
+from reelpack.jobs.ledger import LedgerRow, write_ledger
+from reelpack.lists.manifest import MANIFEST_COLUMNS, shard_of
+from reelpack.lvt.measures import split as measures
+from reelpack.lvt.measures.choice import Chosen, choose_clips
+from reelpack.lvt.measures.codebooks import codebook_use, count_codes
+from reelpack.lvt.measures.reconstruction import Errors
+from reelpack.lvt.measures.split import SplitFiles, measure_split
 
 pytestmark = pytest.mark.usefixtures("warm_workers")
 
@@ -135,7 +135,7 @@ def test_pictures_without_error_have_no_psnr():
 
 
 def test_codes_are_counted_piece_by_piece(tmp_path, monkeypatch):
-    monkeypatch.setattr("reelpack.codes._BLOCK_BYTES", 3 * 8 * 2 * 4)
+    monkeypatch.setattr("reelpack.encode.codes._BLOCK_BYTES", 3 * 8 * 2 * 4)
     rng = np.random.default_rng(1)
     clips = [[rng.integers(0, 9, (length, 2, 2, 2)) for _ in range(2)] for length in (5, 1, 7)]
     shards = []

@@ -3,10 +3,10 @@ import pickle
 
 import numpy as np
 import pytest
+from tests.encoders.feature_weights import python2_pickle
 
-from encoders.feature_weights import python2_pickle
-from reelpack.errors import UserError
-from reelpack.numpy_pickles import read_pickle
+from reelpack.core.errors import UserError
+from reelpack.encoders.numpy_pickles import read_pickle
 
 HELD = {
     "floats": np.arange(24, dtype=np.float32).reshape(2, 3, 4) / 7,

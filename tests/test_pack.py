@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reelpack.codes import clip_bytes, join_codes
-from reelpack.errors import DamagedError, UserError
-from reelpack.ledger import LedgerRow, write_ledger
-from reelpack.manifest import MANIFEST_COLUMNS
-from reelpack.pack import variant_of, write_pack
+from reelpack.config.recipes import Product
+from reelpack.core.errors import DamagedError, UserError
+from reelpack.core.tables import write_table
+from reelpack.encode.codes import clip_bytes, join_codes
+from reelpack.jobs.ledger import LedgerRow, write_ledger
+from reelpack.lists.manifest import MANIFEST_COLUMNS
 from reelpack.packs import Variant, get_format
+from reelpack.packs.split_shards import SplitCodes, read_manifest
 from reelpack.packs.verify import verify_pack
-from reelpack.recipes import Product
-from reelpack.split_shards import SplitCodes, read_manifest
-from reelpack.tables import write_table
+from reelpack.packs.write import variant_of, write_pack
 
 CARD = {
     "frames": {"fps": "2", "shorter_side": 8, "scaler": "bicubic"},

@@ -8,11 +8,11 @@ from collections import OrderedDict
 import dall_e
 import pytest
 import torch
+from tests.encoders.dalle_weights import random_encoder, write
 
-from encoders.dalle_weights import random_encoder, write
+from reelpack.core.errors import UserError
 from reelpack.encoders.dalle import PICKLED_CLASSES
-from reelpack.errors import UserError
-from reelpack.pickles import read_module, read_state_dict
+from reelpack.encoders.pickles import read_module, read_state_dict
 
 ENCODER = PICKLED_CLASSES["dalle_encoder"]
 

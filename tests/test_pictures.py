@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
+from tests.clips import picture
 
-from clips import picture
-from reelpack.pictures import FrameSequence, Pictures, decode_picture, encode_picture, encoded
-from reelpack.pool import worker_pool
+from reelpack.images.files import FrameSequence, Pictures, decode_picture, encode_picture, encoded
+from reelpack.jobs.pool import worker_pool
 
 
 class Drawn(FrameSequence):
@@ -46,7 +46,7 @@ def test_lossy_pictures_are_near_and_the_same_every_time(image):
 @pytest.mark.parametrize("image", ["jpeg", "webp"])
 def test_pictures_made_in_other_processes_are_the_same(image):
     frames = Drawn(count=40)
-    with worker_pool(2, preload=["reelpack.pictures"]) as pool:
+    with worker_pool(2, preload=["reelpack.images.files"]) as pool:
         there = encoded(frames, image=image, pool=pool)
         assert list(there) == list(encoded(frames, image=image))
         assert there.sha256() == encoded(frames, image=image).sha256()

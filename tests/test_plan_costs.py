@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from tests.helpers import ROOT, snakemake
 
-from helpers import ROOT, snakemake
-from reelpack.plan_costs import (
+from reelpack.report.plan_costs import (
     NOTHING_EARLIER,
     SHARED,
     Cost,

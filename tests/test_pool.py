@@ -3,10 +3,10 @@
 import time
 
 import pytest
+from tests.workers import calls, pool_work
 
-from reelpack.errors import ClipError
-from reelpack.pool import counted, run_clips, worker_pool
-from workers import calls, pool_work
+from reelpack.core.errors import ClipError
+from reelpack.jobs.pool import counted, run_clips, worker_pool
 
 pytestmark = pytest.mark.usefixtures("warm_workers")
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelpack.recipes import Product, merge, one_spelling, product_of, products
-from reelpack.results import result
-from reelpack.schema import check
+from reelpack.config.recipes import Product, merge, one_spelling, product_of, products
+from reelpack.config.schema import check
+from reelpack.core.results import result
 
 SLUG = re.compile(r"[a-z0-9.-]+(_[a-z0-9.-]+)*")
 SIDES = st.integers(8, 8192)

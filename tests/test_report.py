@@ -15,28 +15,28 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from PIL import Image
+from tests.browser import browser, require_chromium
+from tests.clips import write_clip
+from tests.helpers import ROOT
 
-from browser import browser, require_chromium
-from clips import write_clip
-from helpers import ROOT
-from reelpack.clips import Clip, write_clips
-from reelpack.codes import clip_bytes, join_codes
+from reelpack.clips.table import Clip, write_clips
+from reelpack.config.settings import Settings
+from reelpack.core.errors import UserError
+from reelpack.core.files import sha256_file
+from reelpack.encode.codes import clip_bytes, join_codes
 from reelpack.encoders.vqvae import VQVAE, Architecture, save_model
-from reelpack.errors import UserError
-from reelpack.files import sha256_file
-from reelpack.ledger import LedgerRow, write_ledger
-from reelpack.manifest import MANIFEST_COLUMNS
-from reelpack.pack import write_pack
+from reelpack.jobs.ledger import LedgerRow, write_ledger
+from reelpack.lists.manifest import MANIFEST_COLUMNS
+from reelpack.packs.write import write_pack
 from reelpack.report import render_report
 from reelpack.report.asked import asked_for, state
 from reelpack.report.counts import SHOWN_FAILURES, count_split
 from reelpack.report.curves import HEIGHT, histogram, read_curves
 from reelpack.report.measures import read_measures
-from reelpack.report.page import duration, short
 from reelpack.report.times import read_timings
 from reelpack.report.tokens import count_tokens
 from reelpack.report.transformers import find_transformers
-from reelpack.settings import Settings
+from reelpack.report.words import duration, short
 
 CODES = 32
 HOSTILE = "<script>document.title='taken'</script>\"'&amp;"

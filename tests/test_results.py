@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelpack.results import STAGE_VERSIONS, canonical, digest, result
+from reelpack.core.results import STAGE_VERSIONS, canonical, digest, result
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from reelpack.errors import UserError
-from reelpack.ledger import LedgerRow, write_ledger
-from reelpack.retries import failed_shards, read_retries, retry
+from reelpack.core.errors import UserError
+from reelpack.jobs.ledger import LedgerRow, write_ledger
+from reelpack.jobs.retries import failed_shards, read_retries, retry
 
 
 def failed(clip_id, failure):

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 from safetensors.numpy import load
+from tests.encoders.averages import Averages
 
-from encoders.averages import Averages
-from reelpack.errors import ClipError
-from reelpack.rows import ClipRows, row_of
+from reelpack.core.errors import ClipError
+from reelpack.encode.rows import ClipRows, row_of
 
 
 def frame(value, height=4, width=6):

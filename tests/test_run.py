@@ -7,8 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-
-from helpers import ROOT
+from tests.helpers import ROOT
 
 SNAKEFILE = """
 rule all:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.helpers import ROOT
 
-from helpers import ROOT
-from reelpack.errors import UserError
-from reelpack.schema import SCHEMA_FOLDER, check, load_yaml
+from reelpack.config.schema import SCHEMA_FOLDER, check, load_yaml
+from reelpack.core.errors import UserError
 
 SCHEMAS = sorted(SCHEMA_FOLDER.glob("*.schema.yaml"))
 # Own recipes and models may be changes of others, so they are checked once they are merged.

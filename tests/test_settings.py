@@ -4,16 +4,17 @@ import copy
 import re
 
 import pytest
+from tests.helpers import ROOT
 
-from helpers import ROOT
-from reelpack.encoders.cards import CARDS
-from reelpack.errors import UserError
-from reelpack.formats import FORMAT_RULES
+from reelpack.config.encoder_cards import CARDS
+from reelpack.config.pack_rules import FORMAT_RULES
+from reelpack.config.recipes import products
+from reelpack.config.schema import load_yaml
+from reelpack.config.settings import RESERVED, Settings
+from reelpack.core.errors import UserError
+from reelpack.core.results import canonical
+from reelpack.lists.fingerprints import watched_signature
 from reelpack.packs import FORMATS
-from reelpack.recipes import products
-from reelpack.results import canonical
-from reelpack.schema import load_yaml
-from reelpack.settings import RESERVED, Settings
 
 RECIPE = {
     "frames": {"fps": 2, "shorter_side": 64},
@@ -480,22 +481,21 @@ def test_own_videos_in_place_of_a_cards_are_not_made(tmp_path):
 def test_missing_and_wrong_sources_are_one_line_when_planning(tmp_path):
     settings = Settings(mine(videos=str(tmp_path / "nope")), ROOT)
     with pytest.raises(UserError, match=r"datasets\.mine\.videos: .*nope: no such folder or list"):
-        settings.manifest_result("mine", "all")
+        settings.manifest_result("mine", "all", signature="")
     (tmp_path / "list.txt").write_text("a.mp4\n")
     settings = Settings(mine(videos=str(tmp_path / "list.txt")), ROOT)
     with pytest.raises(UserError, match=r"a list must end in one of: \.csv, \.tsv, \.parquet"):
-        settings.manifest_result("mine", "all")
+        settings.manifest_result("mine", "all", signature="")
 
 
 def test_sources_are_watched_only_when_wanted(tmp_path):
     (tmp_path / "a.mp4").write_bytes(b"x")
     watched = Settings(mine(videos=str(tmp_path)), ROOT)
     blind = Settings(mine(videos=str(tmp_path)) | {"watch_sources": False}, ROOT)
-    first = watched.manifest_result("mine", "all")["signature"]
+    first = watched_signature(watched, "mine")
     (tmp_path / "b.mp4").write_bytes(b"x")
-    again = Settings(mine(videos=str(tmp_path)), ROOT).manifest_result("mine", "all")
-    assert again["signature"] != first
-    assert blind.manifest_result("mine", "all")["signature"] == ""
+    assert watched_signature(watched, "mine") != first
+    assert watched_signature(blind, "mine") == ""
 
 
 # ---- which key changes which stage ---------------------------------------------------------------

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.chain import Chain, tiny_model
+from tests.clips import write_clip
 
-from chain import Chain, tiny_model
-from clips import write_clip
-from reelpack.pack import write_pack
+from reelpack.config.recipes import products
 from reelpack.packs.verify import verify_pack
-from reelpack.recipes import products
-from reelpack.show import find_packs, samples, sheet
+from reelpack.packs.write import write_pack
+from reelpack.report.show import find_packs, samples, sheet
 
 pytestmark = pytest.mark.usefixtures("warm_workers")
 

@@ -3,17 +3,17 @@
 import numpy as np
 import pandas as pd
 import pytest
+from tests.clips import picture
 
-from clips import picture
-from reelpack.errors import DamagedError, UserError
-from reelpack.files import sha256_file
-from reelpack.frames import ClipWriter, join_clips
-from reelpack.ledger import LedgerRow, write_ledger
-from reelpack.manifest import MANIFEST_COLUMNS
-from reelpack.pack import write_pack
+from reelpack.core.errors import DamagedError, UserError
+from reelpack.core.files import sha256_file
+from reelpack.core.tables import write_table
+from reelpack.frames.shard import ClipWriter, join_clips
+from reelpack.jobs.ledger import LedgerRow, write_ledger
+from reelpack.lists.manifest import MANIFEST_COLUMNS
+from reelpack.packs.split_shards import SplitFrames
 from reelpack.packs.verify import verify_pack
-from reelpack.split_shards import SplitFrames
-from reelpack.tables import write_table
+from reelpack.packs.write import write_pack
 
 # Clip, shard, and the crop set in which it failed.
 LIST = [("c/x", 1, None), ("a", 0, 0), ("b", 0, None), ("d", 1, 1), ("e", 0, None)]

@@ -1,11 +1,11 @@
 """One job of a stage, killed, repeated, damaged and empty."""
 
 import pytest
+from tests.workers import Item, assemble, calls, split, stage_work
 
-from reelpack.journal import Retries
-from reelpack.ledger import LedgerRow, read_ledger
-from reelpack.stage import Stage
-from workers import Item, assemble, calls, split, stage_work
+from reelpack.jobs.ledger import LedgerRow, read_ledger
+from reelpack.jobs.retries import Retries
+from reelpack.jobs.stage import Stage
 
 pytestmark = pytest.mark.usefixtures("warm_workers")
 

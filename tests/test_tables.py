@@ -3,7 +3,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reelpack.tables import write_table
+from reelpack.core.tables import write_table
 
 SCHEMA = pa.schema([("text", pa.string()), ("number", pa.int64()), ("real", pa.float64())])
 

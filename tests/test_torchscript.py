@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from reelpack.errors import UserError
-from reelpack.torchscript import read_torchscript
+from reelpack.core.errors import UserError
+from reelpack.encoders.torchscript import read_torchscript
 
 # torch deprecates TorchScript; published archives stay what they are.
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*is deprecated:DeprecationWarning")

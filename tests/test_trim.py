@@ -3,13 +3,13 @@ from dataclasses import asdict, replace
 import pandas as pd
 import pytest
 
-from reelpack.clips import Clip, read_clips
-from reelpack.download import PROBE_COLUMNS, Probe, ShardRow
-from reelpack.errors import ClipError
-from reelpack.ledger import LedgerRow, read_ledger, write_ledger
-from reelpack.manifest import CLIP_COLUMNS
-from reelpack.tables import write_table
-from reelpack.trim import trim_shard, window
+from reelpack.clips.table import PROBE_COLUMNS, Clip, Probe, read_clips
+from reelpack.clips.trim import trim_shard, window
+from reelpack.core.errors import ClipError
+from reelpack.core.tables import write_table
+from reelpack.jobs.ledger import LedgerRow, read_ledger, write_ledger
+from reelpack.lists.manifest import CLIP_COLUMNS
+from reelpack.lists.shard_table import ShardRow
 
 PROBE = Probe("a", "/v.mp4", "s" * 64, 9, "h264", 64, 48, 0, 25, 2.0, False)
 

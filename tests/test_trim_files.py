@@ -11,20 +11,20 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from PIL import Image
+from tests.clips import picture, write_clip
+from tests.helpers import ROOT
 
-from clips import picture, write_clip
-from helpers import ROOT
-from reelpack import trim_files
-from reelpack.clips import read_clips
-from reelpack.cut.mp4 import read_comment
-from reelpack.download import download_shard
-from reelpack.errors import ClipError
-from reelpack.files import sha256_file
-from reelpack.journal import Retries
-from reelpack.ledger import read_ledger
-from reelpack.manifest import make_manifest
-from reelpack.results import canonical, result
-from reelpack.trim_files import CutSettings, clip_path, cut_shard
+from reelpack.clips import trim_files
+from reelpack.clips.cut.mp4 import read_comment
+from reelpack.clips.download import download_shard
+from reelpack.clips.table import read_clips
+from reelpack.clips.trim_files import CutSettings, clip_path, cut_shard
+from reelpack.core.errors import ClipError
+from reelpack.core.files import sha256_file
+from reelpack.core.results import canonical, result
+from reelpack.jobs.ledger import read_ledger
+from reelpack.jobs.retries import Retries
+from reelpack.lists.manifest import make_manifest
 from reelpack.video.index import index_video
 
 pytestmark = pytest.mark.usefixtures("warm_workers")

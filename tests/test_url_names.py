@@ -6,9 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from reelpack.errors import ClipError
-from reelpack.sources.base import check_url, safe_name
-from reelpack.url_names import PLAIN_URL, video_name
+from reelpack.core.errors import ClipError
+from reelpack.core.names import check_url, safe_name
+from reelpack.lists.url_names import PLAIN_URL, video_name
 
 
 def digest(url: str) -> str:

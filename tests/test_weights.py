@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.encoders.dalle_weights import random_encoder, write
 
-from encoders.dalle_weights import random_encoder, write
-from reelpack.errors import UserError
-from reelpack.weights import FEATURE_KINDS, WeightsEntry, convert, fetch, load_registry
+from reelpack.config.weights_registry import WeightsEntry, load_registry
+from reelpack.core.errors import UserError
+from reelpack.encoders.weights import FEATURE_KINDS, convert, fetch
 
 DATA = b"weights" * 1000
 SUM = hashlib.sha256(DATA).hexdigest()

@@ -6,17 +6,17 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from tests.video.test_sampling import make_index
 
-from reelpack.errors import ClipError, UserError
-from reelpack.video.sampling import Sampling, sample
-from reelpack.windows import (
+from reelpack.config.windows import (
     Windows,
     picture_rate,
     places_in_window,
     row_count,
     window_pictures,
 )
-from video.test_sampling import make_index
+from reelpack.core.errors import ClipError, UserError
+from reelpack.video.sampling import Sampling, sample
 
 HALVES = Windows(Fraction(3, 2), fps=30, frames=32)
 TWO = Windows(Fraction(2), fps=30, frames=32)

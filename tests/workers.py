@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from reelpack.encode import encode_clip
-from reelpack.errors import ClipError
-from reelpack.files import replace_file
+from reelpack.core.errors import ClipError
+from reelpack.core.files import replace_file
+from reelpack.encode.encode import encode_clip
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 import pytest
+from tests.helpers import ROOT
 
-from helpers import ROOT
-from reelpack.adapters import read, read_split
-from reelpack.errors import UserError
-from reelpack.schema import load_yaml
+from reelpack.config.schema import load_yaml
+from reelpack.core.errors import UserError
+from reelpack.lists.adapters import read, read_split
 
 
 def card(name):

@@ -2,7 +2,8 @@ import json
 
 import pytest
 
-from reelpack.adapters.files import (
+from reelpack.core.errors import UserError
+from reelpack.lists.adapters.files import (
     find_file,
     read_json,
     read_lines,
@@ -10,7 +11,6 @@ from reelpack.adapters.files import (
     read_table,
     split_lines,
 )
-from reelpack.errors import UserError
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+from tests.adapters.records import example, frame
 
-from adapters.records import example, frame
-from reelpack.adapters.bair import read, read_sequence, read_sequences
-from reelpack.adapters.crc32c import crc32c
-from reelpack.errors import ClipError, UserError
+from reelpack.core.errors import ClipError, UserError
+from reelpack.lists.adapters.bair import read
+from reelpack.video.bair import read_sequence, read_sequences
+from reelpack.video.crc32c import crc32c
 
 
 def sequence(seed):

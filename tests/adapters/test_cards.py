@@ -1,10 +1,10 @@
 import pytest
+from tests.helpers import ROOT
 
-from helpers import ROOT
-from reelpack.adapters import ADAPTERS
-from reelpack.adapters.cards import OPTIONS, check_card
-from reelpack.errors import UserError
-from reelpack.schema import check, load_yaml
+from reelpack.config.dataset_cards import OPTIONS, check_card
+from reelpack.config.schema import check, load_yaml
+from reelpack.core.errors import UserError
+from reelpack.lists.adapters import ADAPTERS
 
 CARDS = sorted((ROOT / "datasets").glob("*.yaml"))
 

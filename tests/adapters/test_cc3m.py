@@ -1,7 +1,7 @@
 import pytest
 
-from reelpack.adapters.cc3m import read
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
+from reelpack.lists.adapters.cc3m import read
 
 
 @pytest.mark.parametrize("name", ["Train_GCC-training.tsv", "GCC-training.tsv"])

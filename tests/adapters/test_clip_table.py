@@ -3,8 +3,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from reelpack.adapters.table import COLUMNS, clip_table, unsafe, without_ending
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
+from reelpack.lists.adapters.table import COLUMNS, clip_table, unsafe, without_ending
 
 PATH = Path("list.txt")
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+from tests.adapters.records import slow_crc32c, slow_mask
 
-from adapters.records import slow_crc32c, slow_mask
-from reelpack.adapters.crc32c import crc32c, masked
+from reelpack.video.crc32c import crc32c, masked
 
 
 @pytest.mark.parametrize(

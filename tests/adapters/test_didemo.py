@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from reelpack.adapters.didemo import read
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
+from reelpack.lists.adapters.didemo import read
 
 NAME = "33234611@N00_3567949618_0bee41c6f7"
 

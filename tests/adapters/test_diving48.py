@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from reelpack.adapters.diving48 import read
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
+from reelpack.lists.adapters.diving48 import read
 
 ENTRY = {"vid_name": "_8Vy3dlHg2w_00000", "label": 1, "start_frame": 0, "end_frame": 117}
 VOCABULARY = [["Back", "15som", "05Twis", "FREE"], ["Back", "2som", "NoTwis", "TUCK"]]

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from reelpack.adapters.favd import read
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
+from reelpack.lists.adapters.favd import read
 
 NAMES = ["datasets/videos/--0PQM4-hqg.mp4", "datasets/videos/b/x.y.mp4"]
 

@@ -1,7 +1,7 @@
 import pytest
 
-from reelpack.adapters.hmdb51 import read
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
+from reelpack.lists.adapters.hmdb51 import read
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 import pytest
 
-from reelpack.adapters.howto100m import read
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
+from reelpack.lists.adapters.howto100m import read
 
 
 def test_whole_videos_without_labels(tmp_path):

@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from reelpack.adapters.kinetics import ranks, read
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
+from reelpack.lists.adapters.kinetics import ranks, read
 
 TRAIN = (
     "label,youtube_id,time_start,time_end,split,is_cc\r\n"

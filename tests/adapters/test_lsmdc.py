@@ -1,7 +1,7 @@
 import pytest
 
-from reelpack.adapters.lsmdc import read
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
+from reelpack.lists.adapters.lsmdc import read
 
 STAMPS = "01.11.23.496\t01.11.25.853\t01.11.23.400\t01.11.26.000"
 CLIP = "3011_BLIND_DATING_01.11.23.496-01.11.25.853"

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from reelpack.adapters.msrvtt import read
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
+from reelpack.lists.adapters.msrvtt import read
 
 SPLITS = {"video0": "train", "video1": "validate", "video7010": "test"}
 

@@ -1,7 +1,7 @@
 import pytest
 
-from reelpack.adapters.msvd import read
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
+from reelpack.lists.adapters.msvd import read
 
 CAPTIONS = (
     "# Descriptions\n#\n\n"

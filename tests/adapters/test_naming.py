@@ -1,9 +1,9 @@
 import pandas as pd
 import pytest
 
-from reelpack.adapters.naming import format_names, source_names
-from reelpack.adapters.table import clip_table
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
+from reelpack.lists.adapters.naming import format_names, source_names
+from reelpack.lists.adapters.table import clip_table
 
 FIELDS = {
     "id": pd.Series(["-a", "b c"], name="id", dtype="str"),

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from reelpack.adapters.sthv2 import read
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
+from reelpack.lists.adapters.sthv2 import read
 
 LABELS = {"Putting something on a surface": "1", "Holding something": "0"}
 ENTRY = {

@@ -1,9 +1,9 @@
 import pytest
+from tests.adapters.records import example, frame
 
-from adapters.records import example, frame
-from reelpack.adapters import tfrecord
-from reelpack.adapters.tfrecord import count_records, parse_example, read_record, read_records
-from reelpack.errors import ClipError
+from reelpack.core.errors import ClipError
+from reelpack.video import tfrecord
+from reelpack.video.tfrecord import count_records, parse_example, read_record, read_records
 
 PAYLOADS = [b"one", b"", b"three" * 100]
 

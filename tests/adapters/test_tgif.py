@@ -1,7 +1,7 @@
 import pytest
 
-from reelpack.adapters.tgif import read
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
+from reelpack.lists.adapters.tgif import read
 
 A = "https://38.media.tumblr.com/9f6c/tumblr_mev_500.gif"
 B = "https://33.media.tumblr.com/aaaa/tumblr_nok_400.gif"

@@ -1,7 +1,7 @@
 import pytest
 
-from reelpack.adapters.ucf101 import read
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
+from reelpack.lists.adapters.ucf101 import read
 
 CLASSES = "1 ApplyEyeMakeup\r\n2 Archery\r\n3 HandstandPushups\r\n"
 FILES = {

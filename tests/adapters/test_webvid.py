@@ -1,7 +1,7 @@
 import pytest
 
-from reelpack.adapters.webvid import read
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
+from reelpack.lists.adapters.webvid import read
 
 OPTIONS = {"files": {"train": "mine.csv"}}
 HEADER = "videoid,contentUrl,duration,page_dir,name\n"

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from reelpack.adapters.youcook2 import read
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
+from reelpack.lists.adapters.youcook2 import read
 
 
 def video(subset="training", segments=((0, [41, 54], "cut"), (1, [60.5, 72], "fry")), **changes):

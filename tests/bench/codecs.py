@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from reelpack.demo import write_demo
-from reelpack.errors import ClipError
-from reelpack.folders import walk_videos
+from reelpack.core.errors import ClipError
+from reelpack.demo.demo import write_demo
+from reelpack.lists.folders import walk_videos
 from reelpack.video.decode import decode_frames
 from reelpack.video.geometry import Scale
 from reelpack.video.sampling import Sampling

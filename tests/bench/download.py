@@ -19,7 +19,7 @@ from pathlib import Path
 
 import requests
 
-from reelpack.errors import ClipError
+from reelpack.core.errors import ClipError
 from reelpack.sources.base import Limits
 from reelpack.sources.http import Downloader, Job
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 from safetensors.torch import save_file
+from tests.encoders.dalle_weights import package_tokens, pictures, random_encoder
 
-from encoders.dalle_weights import package_tokens, pictures, random_encoder
 from reelpack.encoders import load_encoder, set_deterministic
 
 ROUNDS = 3

@@ -9,10 +9,10 @@ import time
 
 import numpy as np
 import torch
+from tests.encoders.feature_weights import pixels, valued
 
-from encoders.feature_weights import pixels, valued
+from reelpack.config.encoder_cards import CARDS
 from reelpack.encoders import set_deterministic
-from reelpack.encoders.cards import CARDS
 from reelpack.encoders.features import FeatureEncoder, bare_network, filled
 
 ROUNDS = 3

@@ -26,15 +26,16 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
-from clips import write_clip  # noqa: E402
-from encoders.averages import Averages  # noqa: E402
-from reelpack.clip_pixels import EncodeSettings, pixels, shared_pixels  # noqa: E402
-from reelpack.clips import Clip  # noqa: E402
-from reelpack.encoders.cards import CARDS  # noqa: E402
-from reelpack.errors import ClipError  # noqa: E402
-from reelpack.recipes import products  # noqa: E402
-from reelpack.rows import ClipRows  # noqa: E402
-from reelpack.settings import Settings  # noqa: E402
+from tests.clips import write_clip  # noqa: E402
+from tests.encoders.averages import Averages  # noqa: E402
+
+from reelpack.clips.table import Clip  # noqa: E402
+from reelpack.config.encoder_cards import CARDS  # noqa: E402
+from reelpack.config.recipes import products  # noqa: E402
+from reelpack.config.settings import Settings  # noqa: E402
+from reelpack.core.errors import ClipError  # noqa: E402
+from reelpack.encode.rows import ClipRows  # noqa: E402
+from reelpack.frames.clip_pixels import EncodeSettings, pixels, shared_pixels  # noqa: E402
 from reelpack.video import decode  # noqa: E402
 
 RECIPES = (

@@ -32,8 +32,9 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 
-from clips import write_clip  # noqa: E402
-from reelpack.errors import ClipError  # noqa: E402
+from tests.clips import write_clip  # noqa: E402
+
+from reelpack.core.errors import ClipError  # noqa: E402
 from reelpack.video.decode import decode_frames  # noqa: E402
 from reelpack.video.geometry import Crop, Scale, crop_frame, crop_offset, scaled_size  # noqa: E402
 from reelpack.video.sampling import Sampling  # noqa: E402

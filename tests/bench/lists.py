@@ -19,8 +19,8 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
 
-from reelpack.fingerprints import signature
-from reelpack.manifest import make_manifest
+from reelpack.lists.fingerprints import signature
+from reelpack.lists.manifest import make_manifest
 
 
 def write_list(path: Path, rows: int) -> None:

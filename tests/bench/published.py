@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from reelpack.config.transformer_sizes import PRESETS
 from reelpack.encoders import set_deterministic
-from reelpack.encoders.train_vqvae import TrainSettings, train
 from reelpack.encoders.vqvae import Architecture
-from reelpack.transformer.checkpoints import initial_model, to_published
-from reelpack.transformer.sampling import generate
-from reelpack.transformer.sizes import PRESETS
+from reelpack.lvt.train_vqvae import TrainSettings, train
+from reelpack.lvt.transformer.checkpoints import initial_model, to_published
+from reelpack.lvt.transformer.sampling import generate
 
 FRAMES, SIDE = 16, 16
 # Of PR-DVQVAE2.

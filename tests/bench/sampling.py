@@ -12,11 +12,11 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from reelpack.config.transformer_sizes import PRESETS, Sizes
 from reelpack.encoders import set_deterministic
-from reelpack.transformer.checkpoints import initial_model
-from reelpack.transformer.model import cut
-from reelpack.transformer.sampling import generate
-from reelpack.transformer.sizes import PRESETS, Sizes
+from reelpack.lvt.transformer.checkpoints import initial_model
+from reelpack.lvt.transformer.model import cut
+from reelpack.lvt.transformer.sampling import generate
 
 FRAMES, SIDE = 16, 16
 

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from reelpack.encoders.base import set_deterministic
-from reelpack.encoders.codebook_learning import learn
-from reelpack.encoders.train_vqvae import TrainSettings, initial_model, train
 from reelpack.encoders.vqvae import Architecture, channels_last, to_signed
-from reelpack.frames import ClipWriter, FrameSource, join_clips
+from reelpack.frames.shard import ClipWriter, FrameSource, join_clips
+from reelpack.jobs.device import set_deterministic
+from reelpack.lvt.codebook_learning import learn
+from reelpack.lvt.train_vqvae import TrainSettings, initial_model, train
 
 SIDE, CLIPS, FRAMES = 64, 8, 30
 

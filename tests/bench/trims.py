@@ -16,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import imageio_ffmpeg
+from tests.clips import write_clip
 
-from clips import write_clip
-from reelpack.cut.clip import CUTS, cut_clip
+from reelpack.clips.cut.clip import CUTS, cut_clip
 from reelpack.video.index import index_video
 
 SECONDS = 10.0

@@ -3,9 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from chaos.kill_runs import small_project
-from workflow.project import Project
+from tests.chaos.kill_runs import small_project
+from tests.workflow.project import Project
 
 
 @pytest.fixture(scope="session")

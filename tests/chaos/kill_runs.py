@@ -23,8 +23,9 @@ from pathlib import Path
 
 sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "scripts")]
 
-from reelpack.ledger import read_ledger  # noqa: E402
-from workflow.project import Project  # noqa: E402
+from tests.workflow.project import Project  # noqa: E402
+
+from reelpack.jobs.ledger import read_ledger  # noqa: E402
 
 TRACE = Path(__file__).parent / "trace"
 Clip = tuple[str, str]

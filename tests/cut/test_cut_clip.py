@@ -11,12 +11,12 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from tests.cut.videos import EXACT_ONLY, VIDEOS, video
+from tests.helpers import program_on_path, shared_clips
 
-from cut.videos import EXACT_ONLY, VIDEOS, video
-from helpers import program_on_path, shared_clips
-from reelpack.cut.clip import CUTS, cut_clip, measure_clip
-from reelpack.cut.window import CutFile
-from reelpack.errors import ClipError
+from reelpack.clips.cut.clip import CUTS, cut_clip, measure_clip
+from reelpack.clips.cut.window import CutFile
+from reelpack.core.errors import ClipError
 from reelpack.video.decode import decode_frames
 from reelpack.video.geometry import Picture, Scale
 from reelpack.video.index import index_video

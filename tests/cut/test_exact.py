@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
+from tests.clips import damage_file, write_clip
 
-from clips import damage_file, write_clip
-from reelpack.cut import exact
-from reelpack.cut.exact import encode_window
-from reelpack.errors import ClipError
+from reelpack.clips.cut import exact
+from reelpack.clips.cut.exact import encode_window
+from reelpack.core.errors import ClipError
 from reelpack.video.index import index_video
 from reelpack.video.plan import plan
 
@@ -46,7 +46,7 @@ def test_a_damaged_picture_in_the_window_fails_and_one_elsewhere_does_not(tmp_pa
 def test_stamps_that_go_back_cannot_be_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_clip(tmp_path / "b.avi", frames=10)
     monkeypatch.setattr(
-        "reelpack.cut.window.all_pictures",
+        "reelpack.clips.cut.window.all_pictures",
         lambda path: [(0, 1, None), (2, 1, None), (1, 1, None)],
     )
     with pytest.raises(ClipError, match=r"do not rise; allowed: trim: virtual"):

@@ -4,12 +4,12 @@ import itertools
 from pathlib import Path
 
 import pytest
+from tests.clips import write_clip
+from tests.cut.videos import video
 
-from clips import write_clip
-from cut.videos import video
-from reelpack.cut.keyframe import _decode_times, copy_window
-from reelpack.cut.window import Asked
-from reelpack.errors import ClipError
+from reelpack.clips.cut.keyframe import _decode_times, copy_window
+from reelpack.clips.cut.window import Asked
+from reelpack.core.errors import ClipError
 from reelpack.video.index import index_video
 
 CLOSED = {"gop": 10, "encoder_options": {"x264-params": "scenecut=0"}}

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import av
 import pytest
+from tests.clips import write_clip
 
-from clips import write_clip
-from reelpack.cut.mp4 import open_mp4, read_comment, set_shown_ticks, timescale, write_packets
-from reelpack.errors import ClipError
+from reelpack.clips.cut.mp4 import open_mp4, read_comment, set_shown_ticks, timescale, write_packets
+from reelpack.core.errors import ClipError
 from reelpack.video.boxes import movie_seconds
 from reelpack.video.index import index_video
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from tests.clips import picture, write_clip
 
-from clips import picture, write_clip
-from reelpack.cut.clip import CUTS, cut_clip
-from reelpack.errors import ClipError
+from reelpack.clips.cut.clip import CUTS, cut_clip
+from reelpack.core.errors import ClipError
 
 RATE = 16000
 WINDOW = (0.505, 1.333)

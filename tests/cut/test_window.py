@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.clips import write_audio, write_clip
 
-from clips import write_audio, write_clip
-from reelpack.cut.window import Asked, CutFile, measured
-from reelpack.errors import ClipError
+from reelpack.clips.cut.window import Asked, CutFile, measured
+from reelpack.core.errors import ClipError
 from reelpack.video.index import index_video
 from reelpack.video.sampling import Window
 

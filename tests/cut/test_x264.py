@@ -7,10 +7,10 @@ from pathlib import Path
 import av
 import pytest
 from PIL import Image
+from tests.clips import picture, write_clip
 
-from clips import picture, write_clip
-from reelpack.cut.clip import CUTS, cut_clip
-from reelpack.cut.x264 import pixel_format
+from reelpack.clips.cut.clip import CUTS, cut_clip
+from reelpack.clips.cut.x264 import pixel_format
 from reelpack.video.index import index_video
 
 

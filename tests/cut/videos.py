@@ -6,7 +6,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from clips import write_clip
+from tests.clips import write_clip
 
 _UNEVEN = {
     "stamps": [0, 40, 80, 130, 131, 200, 500, 510, 800, 1300, 1310, 1400, 1500, 1600, 1640, 1700],

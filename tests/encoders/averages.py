@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from reelpack.errors import ClipError
+from reelpack.core.errors import ClipError
 
 
 class Averages:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from reelpack.encoders.base import set_deterministic
+from reelpack.jobs.device import set_deterministic
 
 
 @pytest.fixture(autouse=True)

@@ -14,8 +14,10 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from reelpack.encoders import cards, load_encoder
-from reelpack.weights import WeightsEntry, convert, fetch
+from reelpack.config import encoder_cards as cards
+from reelpack.config.weights_registry import WeightsEntry
+from reelpack.encoders import load_encoder
+from reelpack.encoders.weights import convert, fetch
 
 SLOWFAST_BLOCKS = (3, 4, 6, 3)
 

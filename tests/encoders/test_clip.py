@@ -2,8 +2,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-
-from encoders.feature_weights import (
+from tests.encoders.feature_weights import (
     clip_resnet_shapes,
     clip_vit_shapes,
     converted,
@@ -16,9 +15,11 @@ from encoders.feature_weights import (
     write_state_dict,
     write_torchscript,
 )
-from reelpack.encoders import cards, clip
+
+from reelpack.config import encoder_cards as cards
+from reelpack.core.errors import UserError
+from reelpack.encoders import clip
 from reelpack.encoders.features import bare_network, check_tensors, without_counts
-from reelpack.errors import UserError
 
 # torch deprecates TorchScript; OpenAI's files stay what they are.
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*is deprecated:DeprecationWarning")

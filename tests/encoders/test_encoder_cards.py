@@ -1,11 +1,12 @@
 import importlib
 
 import pytest
+from tests.helpers import ROOT
 
-from helpers import ROOT
-from reelpack.encoders.cards import CARDS, encoder_card
-from reelpack.errors import UserError
-from reelpack.weights import KINDS, load_registry
+from reelpack.config.encoder_cards import CARDS, encoder_card
+from reelpack.config.weights_registry import load_registry
+from reelpack.core.errors import UserError
+from reelpack.encoders.weights import KINDS
 
 FEATURES = [name for name, card in CARDS.items() if card.width is not None]
 

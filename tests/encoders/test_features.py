@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from tests.encoders.feature_weights import pixels
 from torch import nn
 
-from encoders.feature_weights import pixels
-from reelpack.encoders import cards, encode_frames
-from reelpack.encoders.cards import EncoderCard
+from reelpack.config import encoder_cards as cards
+from reelpack.config.encoder_cards import EncoderCard
+from reelpack.core.errors import ClipError, UserError
+from reelpack.encoders import encode_frames
 from reelpack.encoders.features import (
     FeatureEncoder,
     bare_network,
@@ -14,7 +16,6 @@ from reelpack.encoders.features import (
     filled,
     load_feature_encoder,
 )
-from reelpack.errors import ClipError, UserError
 
 
 class Means(nn.Module):

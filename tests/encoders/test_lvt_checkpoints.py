@@ -2,12 +2,12 @@ import pickle
 
 import pytest
 import torch
+from tests.encoders.dalle_weights import pictures
 
-from encoders.dalle_weights import pictures
-from reelpack.encoders.lvt_checkpoints import FILE, load_published, read_checkpoint, save_published
-from reelpack.encoders.train_vqvae import TrainSettings, initial_model
+from reelpack.core.errors import UserError
 from reelpack.encoders.vqvae import Architecture
-from reelpack.errors import UserError
+from reelpack.lvt.lvt_checkpoints import FILE, load_published, read_checkpoint, save_published
+from reelpack.lvt.train_vqvae import TrainSettings, initial_model
 
 SIZES = Architecture(filters=16, residual_channels=6, layers=2, codebooks=2, codes=8)
 

@@ -1,14 +1,14 @@
 from pathlib import Path
 
 import pytest
+from tests.helpers import ROOT
 
-from helpers import ROOT
-from reelpack.encoders.lvt_configs import read_config, transformer_card, vqvae_card
-from reelpack.encoders.train_vqvae import TrainSettings
-from reelpack.errors import UserError
-from reelpack.schema import check, load_yaml
-from reelpack.transformer.settings import TrainSettings as TransformerSettings
-from reelpack.transformer.sizes import PRESETS
+from reelpack.config.schema import check, load_yaml
+from reelpack.config.transformer_sizes import PRESETS
+from reelpack.config.transformer_training import TrainSettings as TransformerSettings
+from reelpack.core.errors import UserError
+from reelpack.lvt.lvt_configs import read_config, transformer_card, vqvae_card
+from reelpack.lvt.train_vqvae import TrainSettings
 
 # Configurations of the published kind, with the published values.
 BASE = """

@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 import torch
-
-from encoders.feature_weights import (
+from tests.encoders.feature_weights import (
     converted,
     light,
     loaded,
@@ -11,8 +10,9 @@ from encoders.feature_weights import (
     valued,
     write_state_dict,
 )
+
+from reelpack.core.errors import UserError
 from reelpack.encoders.torchvision_compat import import_torchvision
-from reelpack.errors import UserError
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
-
-from encoders.feature_weights import (
+from tests.encoders.feature_weights import (
     converted,
     light,
     loaded,
@@ -10,10 +9,11 @@ from encoders.feature_weights import (
     valued,
     write_state_dict,
 )
+
+from reelpack.core.errors import UserError
 from reelpack.encoders import resnext101_3d
 from reelpack.encoders.features import bare_network, check_tensors
 from reelpack.encoders.resnext101_3d import ResNeXt3D, read
-from reelpack.errors import UserError
 
 # Every 512th number of each row, by github.com/kenshohara/3D-ResNets-PyTorch's own module.
 GOLDEN = [

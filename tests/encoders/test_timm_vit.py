@@ -1,8 +1,7 @@
 import numpy as np
 import pytest
 import torch
-
-from encoders.feature_weights import (
+from tests.encoders.feature_weights import (
     converted,
     light,
     loaded,
@@ -13,9 +12,10 @@ from encoders.feature_weights import (
     vit_shapes,
     write_safetensors,
 )
+
+from reelpack.core.errors import UserError
 from reelpack.encoders import timm_vit
 from reelpack.encoders.features import bare_network, check_tensors
-from reelpack.errors import UserError
 
 DINO = {"positions": 257, "patch": 14, "pooled": False}
 SIGLIP = {"positions": 196, "patch": 16, "pooled": True}

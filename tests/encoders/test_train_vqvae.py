@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.encoders.dalle_weights import pictures
+from tests.training.killing import Killed, counted, killed_at
 
-from encoders.dalle_weights import pictures
-from reelpack.encoders.train_vqvae import Training, TrainSettings, train
+from reelpack.core.errors import UserError
 from reelpack.encoders.vqvae import Architecture, load_model
-from reelpack.errors import UserError
-from reelpack.training import loop
-from reelpack.training.ahead import STEPS_AHEAD
-from reelpack.training.launch import make_fabric
-from reelpack.training.order import batch_order
+from reelpack.lvt.train_vqvae import Training, TrainSettings, train
+from reelpack.lvt.training import loop
+from reelpack.lvt.training.ahead import STEPS_AHEAD
+from reelpack.lvt.training.launch import make_fabric
+from reelpack.lvt.training.order import batch_order
 from training import events, small_vqvae
-from training.killing import Killed, counted, killed_at
 
 FRAMES = pictures(0, 12, 16, 16)
 SETTINGS = replace(small_vqvae.SETTINGS, batch=5)

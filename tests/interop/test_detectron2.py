@@ -5,10 +5,10 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 from PIL import Image
+from tests.packs.samples import ONE, context, entry
 
-from packs.samples import ONE, context, entry
-from reelpack.errors import UserError
-from reelpack.interop.detectron2 import (
+from reelpack.core.errors import UserError
+from reelpack.lvt.detectron2 import (
     Catalogues,
     frame_images,
     frame_videos,

@@ -5,12 +5,12 @@ import subprocess
 import sys
 
 import pytest
+from tests.helpers import ROOT
+from tests.interop.test_detectron2 import draw
+from tests.packs.samples import ONE, context, entry
 
-from helpers import ROOT
-from interop.test_detectron2 import draw
-from packs.samples import ONE, context, entry
-from reelpack.interop.detectron2 import PUBLISHED as NAMES
-from reelpack.interop.detectron2 import pack_videos
+from reelpack.lvt.detectron2 import PUBLISHED as NAMES
+from reelpack.lvt.detectron2 import pack_videos
 from reelpack.packs.lvt_codes import LvtCodes
 
 CLONE = {

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from clips import picture
+from tests.clips import picture
+
+from reelpack.images.files import decode_picture, encode_picture
 from reelpack.packs import Entry, FrameSequence, Variant
-from reelpack.pictures import decode_picture, encode_picture
 
 WHOLE = (Variant("violet2_native_jpeg75"),)
 

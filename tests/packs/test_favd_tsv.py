@@ -9,10 +9,10 @@ import h5py
 import numpy as np
 import pytest
 import yaml
+from tests.packs.frame_samples import JpegFrames, frame_entry
+from tests.packs.samples import context, failure
+from tests.packs.test_verify import refresh
 
-from packs.frame_samples import JpegFrames, frame_entry
-from packs.samples import context, failure
-from packs.test_verify import refresh
 from reelpack.packs import AUDIO, Entry, FrameSequence, Variant, get_format, publish
 from reelpack.packs.verify import verify_pack
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from tests.clips import picture
+from tests.packs.samples import ONE, TWO, DrawnFrames, context, entry
 
-from clips import picture
-from packs.samples import ONE, TWO, DrawnFrames, context, entry
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
 from reelpack.packs import Entry, get_format, publish
 from reelpack.packs.verify import verify_pack
 

@@ -13,9 +13,9 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
+from tests.packs.samples import ONE, TWO, DrawnFrames, context, entries, entry
 
-from packs.samples import ONE, TWO, DrawnFrames, context, entries, entry
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
 from reelpack.packs import Entry, get_format, publish
 from reelpack.packs.verify import verify_pack
 

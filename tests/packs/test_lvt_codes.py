@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.packs.samples import ONE, TWO, context, entries, entry
 
-from packs.samples import ONE, TWO, context, entries, entry
-from reelpack.errors import ClipError, UserError
+from reelpack.core.errors import ClipError, UserError
 from reelpack.packs import Entry, get_format, publish
 from reelpack.packs.lvt_codes import LvtVideos
 from reelpack.packs.verify import verify_pack

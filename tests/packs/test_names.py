@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelpack.errors import ClipError
+from reelpack.core.errors import ClipError
 from reelpack.packs.names import SeenIds, TakenNames, check_path, is_folder_name, safe_key
 
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)

@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.packs.samples import ONE, cases, context, entries, entry, failure
 
-from packs.samples import ONE, cases, context, entries, entry, failure
-from reelpack import whole_folder
-from reelpack.errors import UserError
-from reelpack.formats import Kind
+from reelpack.config.pack_rules import Kind
+from reelpack.core import whole_folder
+from reelpack.core.errors import UserError
 from reelpack.packs import Entry, get_format, publish
 from reelpack.packs.verify import verify_pack
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import lmdb
 import numpy as np
 import pytest
+from tests.packs.samples import ONE, cases, context, entries, failure
 
-from packs.samples import ONE, cases, context, entries, failure
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
 from reelpack.packs import get_format, publish
 from reelpack.packs.verify import verify_pack
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import lmdb
 import numpy as np
 import pytest
+from tests.packs.samples import ONE, TWO, context, entries, entry, failure
 
-from packs.samples import ONE, TWO, context, entries, entry, failure
-from reelpack.errors import ClipError, UserError
+from reelpack.core.errors import ClipError, UserError
 from reelpack.packs import Entry, PackContext, Variant, get_format, publish
 from reelpack.packs import vimpac_lmdb as module
 from reelpack.packs.verify import verify_pack

@@ -12,8 +12,8 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 import webdataset
+from tests.packs.samples import ONE, TWO, context, entries, entry
 
-from packs.samples import ONE, TWO, context, entries, entry
 from reelpack.packs import Entry, get_format, publish
 from reelpack.packs.verify import verify_pack
 from reelpack.packs.webdataset_tars import shard_paths

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.packs.samples import ONE, TWO, cases, context, entries
 from torch.utils.data import ConcatDataset, DataLoader, IterableDataset
 
-from packs.samples import ONE, TWO, cases, context, entries
-from reelpack.errors import UserError
-from reelpack.formats import FORMAT_RULES, Kind
+from reelpack.config.pack_rules import FORMAT_RULES, Kind
+from reelpack.core.errors import UserError
 from reelpack.packs import Entry, FrameSequence, get_format, publish
-from reelpack.readers import READERS, Sample, open_pack
+from reelpack.packs.readers import READERS, Sample, open_pack
 
 CLIPS = 7
 CASES = [(name, kind) for name, kind in cases() if name in READERS]

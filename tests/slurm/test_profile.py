@@ -6,9 +6,8 @@ import sys
 from pathlib import Path
 
 from snakemake.profiles import ProfileConfigFileParser
-
-from helpers import ROOT
-from slurm.cluster import PROFILE, Checkout
+from tests.helpers import ROOT
+from tests.slurm.cluster import PROFILE, Checkout
 
 CONFIG = "datasets: {demo: {recipes: [lvt_codes_demo]}}\n"
 

@@ -18,9 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-
-from clips import write_clip
-from slurm.cluster import Checkout, Cluster, Job, end_processes, wait_for
+from tests.clips import write_clip
+from tests.slurm.cluster import Checkout, Cluster, Job, end_processes, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("slurm")]
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelpack.errors import ClipError, UserError
-from reelpack.sources.base import Limits, beside, locked, safe_name, shown
+from reelpack.core.errors import ClipError, UserError
+from reelpack.core.names import safe_name
+from reelpack.sources.base import Limits, beside, locked, shown
 
 
 @pytest.mark.parametrize(

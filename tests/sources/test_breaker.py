@@ -2,7 +2,7 @@
 
 import pytest
 
-from reelpack.errors import ClipError
+from reelpack.core.errors import ClipError
 from reelpack.sources.breaker import Breaker
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from reelpack.sources.folder import FolderIndex
+from reelpack.lists.folder_index import FolderIndex
 
 FILES = (
     *("Class/v_x.avi", "a.mp4", "B.MKV", "-dash.webm", "$(x).mp4", "two.mp4", "two.webm"),

@@ -13,9 +13,9 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
+from tests.helpers import ROOT
 
-from helpers import ROOT
-from reelpack.errors import ClipError
+from reelpack.core.errors import ClipError
 from reelpack.sources import http
 from reelpack.sources.base import Limits
 from reelpack.sources.http import Downloader, Job, fetch_http

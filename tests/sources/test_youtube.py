@@ -8,9 +8,9 @@ import av
 import numpy as np
 import pytest
 import yt_dlp
+from tests.clips import write_audio, write_clip
 
-from clips import write_audio, write_clip
-from reelpack.errors import FAILURE_CLASSES, ClipError, UserError
+from reelpack.core.errors import FAILURE_CLASSES, ClipError, UserError
 from reelpack.sources.base import Limits
 from reelpack.sources.youtube import FAILURES, choose_format, classify, fetch_youtube, ydl_options
 from sources import server as web

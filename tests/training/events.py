@@ -2,7 +2,7 @@
 
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-from reelpack.adapters.tfrecord import read_records
+from reelpack.video.tfrecord import read_records
 
 
 def scalars(folder):

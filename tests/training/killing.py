@@ -8,8 +8,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
-
-from helpers import ROOT
+from tests.helpers import ROOT
 
 
 class Killed(BaseException):

@@ -5,9 +5,9 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from reelpack import cli
-from reelpack.transformer.settings import TrainSettings
-from reelpack.transformer.train import train
+from reelpack.config.transformer_training import TrainSettings
+from reelpack.jobs import cli
+from reelpack.lvt.transformer.train import train
 from transformer import tiny
 
 

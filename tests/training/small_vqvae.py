@@ -5,10 +5,11 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from encoders.dalle_weights import pictures
-from reelpack import cli
-from reelpack.encoders.train_vqvae import TrainSettings, train
+from tests.encoders.dalle_weights import pictures
+
 from reelpack.encoders.vqvae import Architecture
+from reelpack.jobs import cli
+from reelpack.lvt.train_vqvae import TrainSettings, train
 
 FRAMES = pictures(0, 14, 16, 16)
 SETTINGS = TrainSettings(

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.training.killing import finish, group, kill_after, start
 
-from reelpack.encoders.train_vqvae import train
-from reelpack.errors import UserError
-from reelpack.training import launch
-from reelpack.transformer import train as transformer
+from reelpack.core.errors import UserError
+from reelpack.lvt.train_vqvae import train
+from reelpack.lvt.training import launch
+from reelpack.lvt.transformer import train as transformer
 from training import events, small_transformer, small_vqvae
-from training.killing import finish, group, kill_after, start
 
 RESULTS = ("model.safetensors", "metrics.csv", "reconstructions.png")
 # As in a job that asked SLURM for one task, started by another launcher.

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import torch
 
-from reelpack.errors import UserError
-from reelpack.training.ahead import Ahead
-from reelpack.training.metrics import Metrics
-from reelpack.training.order import clip_order
-from reelpack.training.plateau import Plateau
-from reelpack.training.settings import check_sharing, decisive
-from reelpack.training.share import ALONE, Share
+from reelpack.config.training import check_sharing, decisive
+from reelpack.core.errors import UserError
+from reelpack.lvt.training.ahead import Ahead
+from reelpack.lvt.training.metrics import Metrics
+from reelpack.lvt.training.order import clip_order
+from reelpack.lvt.training.plateau import Plateau
+from reelpack.lvt.training.share import ALONE, Share
 from training import events
 
 

@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from unittest import mock
 
-from helpers import ROOT
+from tests.helpers import ROOT
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,15 @@ from functools import partial
 import pytest
 import torch
 import yaml
+from tests.encoders.test_lvt_configs import BASE, CHANGE, TRANSFORMER
+from tests.transformer.commands import command
 
-from encoders.test_lvt_configs import BASE, CHANGE, TRANSFORMER
-from reelpack.encoders.train_vqvae import TrainSettings, initial_model
+from reelpack.config.schema import check, load_yaml
+from reelpack.config.transformer_sizes import Sizes
 from reelpack.encoders.vqvae import Architecture, load_model, save_model
-from reelpack.schema import check, load_yaml
-from reelpack.transformer import checkpoints
-from reelpack.transformer.sizes import Sizes
+from reelpack.lvt.train_vqvae import TrainSettings, initial_model
+from reelpack.lvt.transformer import checkpoints
 from transformer import tiny
-from transformer.commands import command
 
 convert = partial(command, "convert_lvt")
 

@@ -3,12 +3,12 @@
 import copy
 
 import pytest
+from tests.helpers import ROOT
 
-from helpers import ROOT
-from reelpack.errors import UserError
-from reelpack.results import canonical
-from reelpack.schema import load_yaml
-from reelpack.settings import Settings
+from reelpack.config.schema import load_yaml
+from reelpack.config.settings import Settings
+from reelpack.core.errors import UserError
+from reelpack.core.results import canonical
 
 VQVAE = {
     "dataset": "birds",

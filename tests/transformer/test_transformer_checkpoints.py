@@ -3,8 +3,8 @@ import re
 import pytest
 import torch
 
-from reelpack.errors import UserError
-from reelpack.transformer.checkpoints import (
+from reelpack.core.errors import UserError
+from reelpack.lvt.transformer.checkpoints import (
     from_published,
     initial_model,
     load_model,

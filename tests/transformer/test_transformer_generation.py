@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from tests.transformer.commands import command
 
-from reelpack.encoders.train_vqvae import TrainSettings, initial_model
+from reelpack.core.errors import UserError
 from reelpack.encoders.vqvae import Architecture, VQVAEEncoder
 from reelpack.encoders.vqvae import save_model as save_vqvae
-from reelpack.errors import UserError
+from reelpack.lvt.train_vqvae import TrainSettings, initial_model
+from reelpack.lvt.transformer import generation
+from reelpack.lvt.transformer.checkpoints import save_model
+from reelpack.lvt.transformer.generation import SampleSettings, generate_pack
+from reelpack.lvt.transformer.likelihood import bits_per_dimension
+from reelpack.lvt.transformer.pictures import SHEET
 from reelpack.packs import Entry, get_format, publish
 from reelpack.packs.base import PackContext, Variant
-from reelpack.transformer import generation
-from reelpack.transformer.checkpoints import save_model
-from reelpack.transformer.generation import SampleSettings, generate_pack
-from reelpack.transformer.likelihood import bits_per_dimension
-from reelpack.transformer.pictures import SHEET
 from transformer import tiny
-from transformer.commands import command
 
 SIZES = replace(tiny.FRAMES, codes=8)
 MODEL = tiny.model(SIZES)

@@ -3,14 +3,15 @@
 from dataclasses import asdict
 
 import pytest
+from tests.transformer.commands import command
 
-from reelpack.encoders import lvt_checkpoints, vqvae
-from reelpack.encoders.train_vqvae import TrainSettings, initial_model
+from reelpack.core.results import canonical
+from reelpack.encoders import vqvae
 from reelpack.encoders.vqvae import Architecture
-from reelpack.results import canonical
-from reelpack.transformer import checkpoints
+from reelpack.lvt import lvt_checkpoints
+from reelpack.lvt.train_vqvae import TrainSettings, initial_model
+from reelpack.lvt.transformer import checkpoints
 from transformer import tiny
-from transformer.commands import command
 
 SIZES = Architecture(filters=8, residual_channels=4, layers=1, codebooks=2, codes=8)
 

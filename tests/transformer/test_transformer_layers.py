@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from reelpack.transformer.layers import (
+from reelpack.lvt.transformer.layers import (
     BlockLocalAttention,
     CausalConvolution,
     from_blocks,

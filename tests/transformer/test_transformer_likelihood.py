@@ -4,7 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from reelpack.transformer.likelihood import bits_per_dimension, foretold_slices, slice_losses
+from reelpack.lvt.transformer.likelihood import bits_per_dimension, foretold_slices, slice_losses
 from transformer import tiny
 
 # What the published evaluation gives with these weights and codes.

@@ -2,8 +2,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from reelpack.errors import UserError
-from reelpack.transformer.geometry import HIDDEN
+from reelpack.core.errors import UserError
+from reelpack.lvt.transformer.geometry import HIDDEN
 from transformer import tiny
 
 # Logits of position (3, 2, 1) of the first video's second codebook, and the mean square of all: what the

@@ -4,14 +4,15 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
+from tests.encoders.dalle_weights import pictures
+from tests.transformer.commands import command
 
-from encoders.dalle_weights import pictures
-from reelpack.encoders.train_vqvae import TrainSettings, initial_model
+from reelpack.core.errors import UserError
 from reelpack.encoders.vqvae import Architecture, VQVAEEncoder
 from reelpack.encoders.vqvae import save_model as save_vqvae
-from reelpack.errors import UserError
-from reelpack.transformer.checkpoints import save_model
-from reelpack.transformer.pictures import (
+from reelpack.lvt.train_vqvae import TrainSettings, initial_model
+from reelpack.lvt.transformer.checkpoints import save_model
+from reelpack.lvt.transformer.pictures import (
     continue_frames,
     decode_codes,
     read_frames,
@@ -20,7 +21,6 @@ from reelpack.transformer.pictures import (
     write_video,
 )
 from transformer import tiny
-from transformer.commands import command
 
 SIZES = replace(tiny.BOTH, codes=8)
 FRAMES = pictures(0, 3, 16, 16)

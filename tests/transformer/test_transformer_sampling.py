@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from reelpack.errors import UserError
-from reelpack.transformer.sampling import draw_codes, generate, uniform_noise
+from reelpack.core.errors import UserError
+from reelpack.lvt.transformer.sampling import draw_codes, generate, uniform_noise
 from transformer import tiny
 
 

@@ -1,8 +1,8 @@
 import pytest
 
-from reelpack.errors import UserError
-from reelpack.transformer.settings import TrainSettings
-from reelpack.transformer.sizes import PRESETS
+from reelpack.config.transformer_sizes import PRESETS
+from reelpack.config.transformer_training import TrainSettings
+from reelpack.core.errors import UserError
 
 
 def test_a_card_gives_settings_and_the_rest_is_the_published_one():

@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from reelpack.errors import UserError
-from reelpack.transformer.sizes import PRESETS, Sizes
+from reelpack.config.transformer_sizes import PRESETS, Sizes
+from reelpack.core.errors import UserError
 
 
 def test_the_published_models_differ_in_their_slices():

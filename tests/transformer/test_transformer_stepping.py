@@ -1,8 +1,8 @@
 import pytest
 import torch
 
-from reelpack.transformer.model import cut
-from reelpack.transformer.stepping import SliceStepper
+from reelpack.lvt.transformer.model import cut
+from reelpack.lvt.transformer.stepping import SliceStepper
 from transformer import tiny
 
 

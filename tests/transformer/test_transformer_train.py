@@ -6,21 +6,21 @@ from functools import partial
 
 import numpy as np
 import pytest
+from tests.training.killing import counted, killed_at
+from tests.transformer.commands import command
+from tests.transformer.tiny import Held
 
-from reelpack.codes import clip_bytes, join_codes
-from reelpack.errors import UserError
-from reelpack.training.ahead import STEPS_AHEAD
-from reelpack.training.launch import make_fabric
-from reelpack.transformer.checkpoints import load_model
-from reelpack.transformer.likelihood import bits_per_dimension
-from reelpack.transformer.sampling import generate
-from reelpack.transformer.settings import TrainSettings
-from reelpack.transformer.train import Training, train
+from reelpack.config.transformer_training import TrainSettings
+from reelpack.core.errors import UserError
+from reelpack.encode.codes import clip_bytes, join_codes
+from reelpack.lvt.training.ahead import STEPS_AHEAD
+from reelpack.lvt.training.launch import make_fabric
+from reelpack.lvt.transformer.checkpoints import load_model
+from reelpack.lvt.transformer.likelihood import bits_per_dimension
+from reelpack.lvt.transformer.sampling import generate
+from reelpack.lvt.transformer.train import Training, train
 from training import events
-from training.killing import counted, killed_at
 from transformer import tiny
-from transformer.commands import command
-from transformer.tiny import Held
 
 
 def held(codes):

@@ -1,14 +1,14 @@
 import numpy as np
 import pytest
 import torch
+from tests.packs.samples import ONE, context
+from tests.packs.samples import entry as sample
+from tests.transformer.tiny import Held
 
-from packs.samples import ONE, context
-from packs.samples import entry as sample
-from reelpack.codes import clip_bytes, join_codes
-from reelpack.errors import DamagedError, UserError
+from reelpack.core.errors import DamagedError, UserError
+from reelpack.encode.codes import clip_bytes, join_codes
+from reelpack.lvt.transformer.videos import PackVideos, ShardVideos, Windows, open_videos
 from reelpack.packs.lvt_codes import LvtCodes
-from reelpack.transformer.videos import PackVideos, ShardVideos, Windows, open_videos
-from transformer.tiny import Held
 
 LENGTHS = (6, 3, 5)
 

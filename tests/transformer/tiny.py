@@ -5,8 +5,8 @@ import zlib
 import numpy as np
 import torch
 
-from reelpack.transformer.model import VideoTransformer
-from reelpack.transformer.sizes import Sizes
+from reelpack.config.transformer_sizes import Sizes
+from reelpack.lvt.transformer.model import VideoTransformer
 
 COMMON = {
     "codebooks": 2,

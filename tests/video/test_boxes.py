@@ -3,8 +3,8 @@
 import struct
 
 import pytest
+from tests.clips import write_clip
 
-from clips import write_clip
 from reelpack.video.boxes import movie_seconds
 from reelpack.video.index import index_video
 

@@ -9,9 +9,10 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
+from tests.clips import cut_file, damage_file, picture, write_clip
 
-from clips import cut_file, damage_file, picture, write_clip
-from reelpack.errors import ClipError
+from reelpack.config.windows import Windows
+from reelpack.core.errors import ClipError
 from reelpack.video import decode, pictures
 from reelpack.video.decode import (
     DecodedFrame,
@@ -23,7 +24,6 @@ from reelpack.video.decode import (
 from reelpack.video.geometry import Scale
 from reelpack.video.index import index_video
 from reelpack.video.sampling import Sampling
-from reelpack.windows import Windows
 
 EVERY = Sampling(every=True)
 NATIVE = [Scale()]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reelpack.errors import ClipError, UserError
+from reelpack.core.errors import ClipError, UserError
 from reelpack.video.geometry import (
     CROP_POSITIONS,
     Crop,

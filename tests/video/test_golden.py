@@ -5,8 +5,8 @@ import pickle
 
 import numpy as np
 import pytest
+from tests.helpers import SHARED, shared_clips
 
-from helpers import SHARED, shared_clips
 from reelpack.video.decode import decode_frames
 from reelpack.video.geometry import Scale
 from reelpack.video.jpeg import jpeg_pixels

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import av.error
 import pytest
+from tests.clips import cut_file, write_audio, write_clip
 
-from clips import cut_file, write_audio, write_clip
-from reelpack.errors import ClipError
+from reelpack.core.errors import ClipError
 from reelpack.video.index import index_video
 from reelpack.video.source import clip_errors
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from tests.clips import write_clip
 
-from clips import write_clip
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
 from reelpack.video.decode import decode_frames
 from reelpack.video.geometry import Crop, Scale
 from reelpack.video.jpeg import jpeg_bytes, jpeg_pixels

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.clips import write_clip
 
-from clips import write_clip
 from reelpack.video.index import VideoIndex, index_video
 from reelpack.video.plan import plan
 

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.clips import write_clip
+from tests.helpers import shared_clips
 
-from clips import write_clip
-from helpers import shared_clips
-from reelpack.errors import ClipError
+from reelpack.core.errors import ClipError
 from reelpack.video.decode import decode_frames
 from reelpack.video.geometry import Scale
 from reelpack.video.sampling import Sampling

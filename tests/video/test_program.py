@@ -14,10 +14,10 @@ from typing import Any
 import imageio_ffmpeg
 import numpy as np
 import pytest
+from tests.clips import write_clip
+from tests.helpers import program_on_path
 
-from clips import write_clip
-from helpers import program_on_path
-from reelpack.errors import ClipError
+from reelpack.core.errors import ClipError
 from reelpack.video.decode import decode_frames
 from reelpack.video.geometry import Crop, Scale, crop_frame, crop_offset, scaled_size
 from reelpack.video.index import index_video

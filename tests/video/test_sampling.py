@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reelpack.errors import ClipError, UserError
+from reelpack.core.errors import ClipError, UserError
 from reelpack.video.index import VideoIndex
 from reelpack.video.sampling import Sampling, filter_rate, sample
 

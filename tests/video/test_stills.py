@@ -9,11 +9,11 @@ import av
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from tests.adapters.records import example, frame
+from tests.clips import picture
 
-from adapters.records import example, frame
-from clips import picture
-from reelpack.adapters.crc32c import crc32c
-from reelpack.errors import ClipError
+from reelpack.core.errors import ClipError
+from reelpack.video.crc32c import crc32c
 from reelpack.video.decode import DecodedFrame, decode_frames
 from reelpack.video.geometry import Scale, scaled_size, square_frame
 from reelpack.video.index import index_video

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from workflow.project import Project
+from tests.workflow.project import Project
 
 
 @pytest.fixture(scope="session")

@@ -21,10 +21,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
+from tests.clips import write_clip
+from tests.helpers import ROOT
 
-from clips import write_clip
-from helpers import ROOT
-from reelpack.manifest import shard_of
+from reelpack.lists.manifest import shard_of
 
 CHECKOUT = (
     *("Snakefile", "rules", "scripts", "profiles", "datasets", "recipes", "models", "transformers"),
@@ -95,7 +95,7 @@ def kite_in_shard(shard: int) -> str:
 @cache
 def weights_file(seed: int) -> bytes:
     """Return an encoder.pkl with random values; a pickle made later may have other bytes."""
-    from encoders.dalle_weights import random_encoder, write
+    from tests.encoders.dalle_weights import random_encoder, write
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "encoder.pkl"

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from clips import write_clip
-from workflow.project import Project
+from tests.clips import write_clip
+from tests.workflow.project import Project
 
 pytestmark = pytest.mark.slow
 

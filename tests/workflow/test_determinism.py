@@ -6,8 +6,7 @@ import shutil
 from collections.abc import Callable
 
 import pytest
-
-from workflow.project import Project
+from tests.workflow.project import Project
 
 pytestmark = pytest.mark.slow
 

@@ -21,15 +21,15 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from tests.clips import write_clip
+from tests.sources.archives import rar4, rar5, tarred
+from tests.sources.server import Site, page, running, serve, status
+from tests.workflow.project import Project
 
 from adapters import records
-from clips import write_clip
-from reelpack.adapters.crc32c import crc32c
-from reelpack.ledger import read_ledger
-from reelpack.url_names import video_name
-from sources.archives import rar4, rar5, tarred
-from sources.server import Site, page, running, serve, status
-from workflow.project import Project
+from reelpack.jobs.ledger import read_ledger
+from reelpack.lists.url_names import video_name
+from reelpack.video.crc32c import crc32c
 
 pytestmark = pytest.mark.slow
 

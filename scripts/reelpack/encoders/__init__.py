@@ -1,5 +1,7 @@
 """Models that turn pictures into tokens or features, one file each behind one small interface."""
 
-from .base import Encoder, encode_frames, load_encoder, set_deterministic
+from reelpack.encoders.base import Encoder, encode_frames
+from reelpack.encoders.load import load_encoder
+from reelpack.jobs.device import set_deterministic
 
 __all__ = ["Encoder", "encode_frames", "load_encoder", "set_deterministic"]

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from reelpack.errors import ClipError, UserError
-
-from .cards import encoder_card
+from reelpack.core.errors import ClipError, UserError
 
 Frame = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.number[Any]]
@@ -57,24 +53,6 @@ class Encoder(Protocol):
             ClipError: `encode`, when the encoder cannot take pictures of this size.
         """
         ...
-
-
-def set_deterministic(*, threads: int = 1) -> None:
-    """Make torch give the same bits in every run; call it before the first computation.
-
-    Args:
-        threads: CPU threads inside one operator. Results of some operators depend on it.
-    """
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    import torch
-
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True)
-    # Torch would else write NaN into all new memory first, to make reads of it show.
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def encode_batch(encoder: Encoder, rows: Sequence[Frame], *, may_shrink: bool = True) -> Rows:
@@ -184,45 +162,3 @@ def check_pictures(frames: Frame, *, encoder: str, stride: int) -> None:
         raise ClipError(
             "encode", f"{encoder} takes sides that are multiples of {stride}, not {width}x{height}"
         )
-
-
-def check_device(device: str) -> None:
-    """Raise UserError unless `device` names a device that is there."""
-    import torch
-
-    try:
-        kind = torch.device(device).type
-    except RuntimeError as error:
-        raise UserError(f"device {device!r} is unknown; allowed: cpu, cuda, cuda:N") from error
-    if kind not in ("cpu", "cuda"):
-        raise UserError(f"device {device!r} is not supported; allowed: cpu, cuda, cuda:N")
-    if kind == "cuda" and not torch.cuda.is_available():
-        raise UserError(f"device {device!r} was asked for, and no GPU can be used here")
-
-
-def load_encoder(spec: Mapping[str, Any], weights: Path, *, device: str) -> Encoder:
-    """Load an encoder by a recipe's `encoder:` mapping.
-
-    Args:
-        spec: its key `name` chooses the encoder, `precision` how an encoder of features computes;
-            the other keys say where weights come from and are resolved by the caller.
-        weights: safetensors file that `weights.convert` or the training wrote.
-        device: `cpu`, `cuda` or `cuda:N`.
-
-    Raises:
-        UserError: unknown encoder or device, or a file that does not hold this encoder's weights.
-    """
-    check_device(device)
-    name = spec.get("name")
-    card = encoder_card(name)
-    if card.width is not None:
-        from .features import load_feature_encoder
-
-        return load_feature_encoder(spec, weights, device=device)
-    if name == "dalle":
-        from .dalle import DalleEncoder
-
-        return DalleEncoder(weights, device=device)
-    from .vqvae import VQVAEEncoder
-
-    return VQVAEEncoder(weights, device=device)

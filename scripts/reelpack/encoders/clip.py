@@ -13,10 +13,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from reelpack.errors import UserError
-from reelpack.torchscript import read_torchscript
-
-from .torchvision_compat import import_timm
+from reelpack.core.errors import UserError
+from reelpack.encoders.torchscript import read_torchscript
+from reelpack.encoders.torchvision_compat import import_timm
 
 timm = import_timm()
 

@@ -18,10 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from reelpack.errors import UserError
-
-from .base import Frame, check_pictures
-from .cards import CARDS
+from reelpack.config.encoder_cards import CARDS
+from reelpack.core.errors import UserError
+from reelpack.encoders.base import Frame, check_pictures
 
 CARD = CARDS["dalle"]
 STRIDE = CARD.stride

@@ -18,10 +18,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reelpack.errors import ClipError, UserError
-
-from .base import Frame
-from .cards import EncoderCard, encoder_card
+from reelpack.config.encoder_cards import EncoderCard, encoder_card
+from reelpack.core.errors import ClipError, UserError
+from reelpack.encoders.base import Frame
 
 Precision = Literal["fp32", "fp16", "bf16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)

@@ -11,9 +11,8 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from reelpack.pickles import read_state_dict
-
-from .torchvision_compat import import_timm
+from reelpack.encoders.pickles import read_state_dict
+from reelpack.encoders.torchvision_compat import import_timm
 
 timm = import_timm()
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reelpack.pickles import read_state_dict
+from reelpack.encoders.pickles import read_state_dict
 
 EXPANSION = 2
 BLOCKS = (3, 4, 23, 3)

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reelpack.pickles import read_state_dict
+from reelpack.encoders.pickles import read_state_dict
 
 Triple = tuple[int, int, int]
 

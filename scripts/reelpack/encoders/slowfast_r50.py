@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from reelpack.errors import UserError
-from reelpack.numpy_pickles import read_pickle
+from reelpack.core.errors import UserError
+from reelpack.encoders.numpy_pickles import read_pickle
 
 ALPHA, BETA, FUSED = 4, 8, 2
 FUSION_FRAMES = 7

@@ -12,10 +12,9 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from reelpack.errors import UserError
-
-from .cards import encoder_card
-from .torchvision_compat import import_timm
+from reelpack.config.encoder_cards import encoder_card
+from reelpack.core.errors import UserError
+from reelpack.encoders.torchvision_compat import import_timm
 
 timm = import_timm()
 

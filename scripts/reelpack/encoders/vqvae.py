@@ -18,11 +18,10 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from reelpack.errors import UserError
-from reelpack.results import canonical
-
-from .base import Frame, check_pictures
-from .cards import CARDS
+from reelpack.config.encoder_cards import CARDS
+from reelpack.core.errors import UserError
+from reelpack.core.results import canonical
+from reelpack.encoders.base import Frame, check_pictures
 
 CARD = CARDS["vqvae"]
 STRIDE = CARD.stride

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from reelpack.errors import UserError
+from reelpack.core.errors import UserError
+from reelpack.images.files import FrameSequence, Pictures
 from reelpack.packs.base import (
     AUDIO,
     Entry,
@@ -24,7 +25,6 @@ from reelpack.packs.publish import publish
 from reelpack.packs.vimpac_lmdb import VimpacLmdb
 from reelpack.packs.violet import VioletFrames, VioletVq
 from reelpack.packs.webdataset_tars import WebDatasetTars
-from reelpack.pictures import FrameSequence, Pictures
 
 _ALL: tuple[PackFormat, ...] = (
     VimpacLmdb(),

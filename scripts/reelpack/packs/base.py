@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reelpack.errors import UserError
-from reelpack.pictures import FrameSequence, Pictures
-from reelpack.results import canonical
+from reelpack.core.errors import UserError
+from reelpack.core.results import canonical
+from reelpack.images.files import FrameSequence, Pictures
 
 Array = NDArray[Any]
 # The variant under which an entry carries its sound: one mp3 file.

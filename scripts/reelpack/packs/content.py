@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from reelpack.errors import ClipError, UserError
+from reelpack.core.errors import ClipError, UserError
+from reelpack.images.files import FrameSequence, Pictures
 from reelpack.packs.base import Array, Entry, PackContext, StoredEntry, clip_notes
 from reelpack.packs.frame_folders import picture_settings, stored_frames
-from reelpack.pictures import FrameSequence, Pictures
 
 
 def check_content(context: PackContext, *, what: str) -> None:

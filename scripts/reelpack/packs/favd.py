@@ -20,8 +20,9 @@ from typing import Any
 import yaml
 from PIL import Image
 
-from reelpack.errors import ClipError
-from reelpack.formats import frame_count
+from reelpack.config.pack_rules import frame_count
+from reelpack.core.errors import ClipError
+from reelpack.images.files import Pictures, kept
 from reelpack.packs.base import (
     AUDIO,
     Entry,
@@ -40,7 +41,6 @@ from reelpack.packs.image_tsv import NO_FIELD, TsvWriter, fits_a_field, read_lin
 from reelpack.packs.listing import LISTING, Listing, read_listing
 from reelpack.packs.mp3_hdf import Mp3Writer, read_mp3s
 from reelpack.packs.violet import decoded
-from reelpack.pictures import Pictures, kept
 
 _METADATA = ("img", "caption", "label")
 _KEYS = {"key": str, "variant": str}

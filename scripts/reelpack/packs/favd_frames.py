@@ -10,8 +10,9 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from pathlib import Path
 from typing import Any
 
-from reelpack.errors import ClipError
-from reelpack.formats import frame_count
+from reelpack.config.pack_rules import frame_count
+from reelpack.core.errors import ClipError
+from reelpack.images.files import Pictures, kept
 from reelpack.packs.base import (
     Entry,
     PackContext,
@@ -26,7 +27,6 @@ from reelpack.packs.base import (
 )
 from reelpack.packs.listing import LISTING, Listing, read_listing
 from reelpack.packs.names import is_folder_name
-from reelpack.pictures import Pictures, kept
 
 _KEYS = {"name": str, "frames": int, "folder": str, "variant": str}
 

@@ -24,7 +24,16 @@ from typing import Any
 
 from PIL import Image
 
-from reelpack.errors import ClipError, UserError
+from reelpack.core.errors import ClipError, UserError
+from reelpack.images.files import (
+    DEFAULT_QUALITY,
+    LARGEST_SIDES,
+    SUFFIXES,
+    FrameSequence,
+    ImageKind,
+    Pictures,
+    encoded,
+)
 from reelpack.packs.base import (
     Entry,
     PackContext,
@@ -39,15 +48,6 @@ from reelpack.packs.base import (
 )
 from reelpack.packs.listing import LISTING, Listing, read_listing
 from reelpack.packs.names import check_path, is_folder_name
-from reelpack.pictures import (
-    DEFAULT_QUALITY,
-    LARGEST_SIDES,
-    SUFFIXES,
-    FrameSequence,
-    ImageKind,
-    Pictures,
-    encoded,
-)
 
 FRAMES = "frames"
 _KEYS = {

@@ -21,7 +21,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from reelpack.errors import ClipError, UserError
+from reelpack.core.errors import ClipError, UserError
+from reelpack.core.results import canonical
+from reelpack.images.files import Pictures
 from reelpack.packs.base import (
     Array,
     Entry,
@@ -32,8 +34,6 @@ from reelpack.packs.base import (
     StoredEntry,
 )
 from reelpack.packs.content import check_content, stored_content
-from reelpack.pictures import Pictures
-from reelpack.results import canonical
 
 _CHUNK_BYTES = 1 << 18
 _TEXT = h5py.string_dtype()

@@ -21,7 +21,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from reelpack.errors import ClipError, UserError
+from reelpack.core.errors import ClipError, UserError
 from reelpack.packs.base import (
     Array,
     Entry,

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from reelpack.core.results import canonical
 from reelpack.packs.base import StoredEntry
-from reelpack.results import canonical
 
 LISTING = "clips.jsonl"
 

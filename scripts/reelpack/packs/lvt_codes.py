@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reelpack.errors import ClipError, UserError
+from reelpack.core.errors import ClipError, UserError
 from reelpack.packs.base import (
     Array,
     Entry,

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from reelpack.errors import ClipError
+from reelpack.core.errors import ClipError
 
 MAX_NAME_BYTES = 255
 

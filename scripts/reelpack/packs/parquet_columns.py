@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from reelpack.images.files import Pictures
 from reelpack.packs.base import Array, PackEntry, StoredEntry
-from reelpack.pictures import Pictures
 
 STAMPS = "_pts_seconds"
 _METADATA = b"huggingface"

@@ -17,7 +17,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reelpack.errors import ClipError, UserError
+from reelpack.core.errors import ClipError, UserError
+from reelpack.images.files import SUFFIXES, FrameSequence, Pictures
 from reelpack.packs.base import (
     Array,
     Entry,
@@ -29,7 +30,6 @@ from reelpack.packs.base import (
 )
 from reelpack.packs.content import check_content, stored_content
 from reelpack.packs.parquet_columns import Columns, read_row, row_schema
-from reelpack.pictures import SUFFIXES, FrameSequence, Pictures
 
 SAMPLES_PER_SHARD = 10_000
 DATA = "data"

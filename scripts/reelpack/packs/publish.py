@@ -16,12 +16,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reelpack.errors import ClipError, UserError
-from reelpack.files import sha256_file
+from reelpack.core.errors import ClipError, UserError
+from reelpack.core.files import sha256_file
+from reelpack.core.results import canonical
+from reelpack.core.whole_folder import replace_folder
 from reelpack.packs.base import Entry, PackContext, PackFormat, StoredEntry, value_sha256
 from reelpack.packs.names import SeenIds, TakenNames
-from reelpack.results import canonical
-from reelpack.whole_folder import replace_folder
 
 FAILURES = "failures.csv"
 ENTRIES = "entries.parquet"

@@ -17,8 +17,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reelpack.errors import UserError
-from reelpack.files import sha256_file
+from reelpack.core.errors import UserError
+from reelpack.core.files import sha256_file
 from reelpack.packs import FORMATS
 from reelpack.packs.base import PackDamage, PackEntry, PackFormat
 from reelpack.packs.publish import (

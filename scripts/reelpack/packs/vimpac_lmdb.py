@@ -22,7 +22,7 @@ from weakref import WeakValueDictionary
 import lmdb
 import numpy as np
 
-from reelpack.errors import ClipError, UserError
+from reelpack.core.errors import ClipError, UserError
 from reelpack.packs.base import (
     Array,
     Entry,

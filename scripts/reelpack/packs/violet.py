@@ -16,7 +16,8 @@ from types import TracebackType
 
 import numpy as np
 
-from reelpack.errors import ClipError
+from reelpack.core.errors import ClipError
+from reelpack.images.files import Pictures, kept
 from reelpack.packs.base import (
     Array,
     Entry,
@@ -37,7 +38,6 @@ from reelpack.packs.base import (
 from reelpack.packs.image_tsv import NO_FIELD, TsvWriter, fits_a_field, read_lines
 from reelpack.packs.listing import LISTING, Listing, read_listing
 from reelpack.packs.pickle_stream import DictWriter, read_arrays, read_texts
-from reelpack.pictures import Pictures, kept
 
 _KEYS = {"video": str, "variant": str}
 # VIOLET's pre-training opens parts 0 and 1 of a training set.

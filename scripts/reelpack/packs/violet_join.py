@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from reelpack.errors import UserError
-from reelpack.files import link_or_copy, reading, replace_file
+from reelpack.core.errors import UserError
+from reelpack.core.files import link_or_copy, reading, replace_file
 from reelpack.packs.pickle_stream import DictWriter, read_arrays, read_texts
 
 _PATTERNS = ("img_*.tsv", "img_*.lineidx", "img_*.pkl", "vq_*.pkl", "txt_*.json")

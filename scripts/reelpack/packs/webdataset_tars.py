@@ -25,6 +25,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from reelpack.core.results import canonical
+from reelpack.images.files import SUFFIXES, Pictures
 from reelpack.packs.base import (
     Array,
     Entry,
@@ -36,8 +38,6 @@ from reelpack.packs.base import (
 )
 from reelpack.packs.content import check_content, stored_content
 from reelpack.packs.names import safe_key
-from reelpack.pictures import SUFFIXES, Pictures
-from reelpack.results import canonical
 
 SAMPLES_PER_SHARD = 1000
 _SHARD = re.compile(r".+-\d{6,}\.tar")

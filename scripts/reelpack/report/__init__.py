@@ -4,6 +4,6 @@ Flows in: results, benchmarks and models, whatever is there of them. Flows out: 
 `counts`, `times`, `tokens` and `curves` each read one kind of file; `page` puts them together.
 """
 
-from .page import render_report
+from reelpack.report.page import render_report
 
 __all__ = ["render_report"]

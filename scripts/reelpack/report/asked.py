@@ -6,9 +6,8 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from reelpack.settings import Settings
-
-from .times import benchmark_files
+from reelpack.config.settings import Settings
+from reelpack.report.times import benchmark_files
 
 _READ = {
     "results": (

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from reelpack.errors import TRANSIENT_CLASSES
-from reelpack.schema import load_yaml
+from reelpack.config.schema import load_yaml
+from reelpack.core.errors import TRANSIENT_CLASSES
 
 SHOWN_FAILURES = 50
 LEDGER_ENDING = ".ledger.parquet"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .pictures import Picture, picture_file
+from reelpack.report.pictures import Picture, picture_file
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,16 @@ from typing import Any
 import jinja2
 
 from reelpack import __version__
-from reelpack.errors import UserError
-from reelpack.show import PackView, Sample, find_packs, samples
-
-from .counts import SHOWN_FAILURES, STAGES, SplitCounts, count_split, published_clips
-from .curves import HEIGHT, WIDTH, Curve, histogram, read_curves
-from .measures import Measured, read_measures
-from .pictures import Picture, picture_file, strip
-from .times import Key, Timing, read_timings
-from .tokens import TokenUse, count_tokens
-from .transformers import find_transformers
+from reelpack.core.errors import UserError
+from reelpack.report.counts import SHOWN_FAILURES, STAGES, SplitCounts, count_split, published_clips
+from reelpack.report.curves import HEIGHT, WIDTH, Curve, histogram, read_curves
+from reelpack.report.measures import Measured, read_measures
+from reelpack.report.pictures import Picture, picture_file, strip
+from reelpack.report.show import PackView, Sample, find_packs, samples
+from reelpack.report.times import Key, Timing, read_timings
+from reelpack.report.tokens import TokenUse, count_tokens
+from reelpack.report.transformers import find_transformers
+from reelpack.report.words import duration, short
 
 TEMPLATES = Path(__file__).parents[3] / "rules" / "report"
 
@@ -275,28 +275,3 @@ def _render(**content: Any) -> str:
     )
     # Clip ids may hold lone surrogates, which no file can.
     return page.encode("utf-8", "replace").decode()
-
-
-def duration(seconds: float) -> str:
-    """Write seconds for people: 0.42 s, 7.3 s, 2 min 05 s, 3 h 20 min, 2 d 4 h."""
-    if seconds < 1:
-        return f"{seconds:.2f} s"
-    if seconds < 59.95:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    if hours < 48:
-        return f"{hours} h {minutes:02d} min"
-    days, hours = divmod(round(seconds / 3600), 24)
-    return f"{days} d {hours} h"
-
-
-def short(value: float) -> str:
-    """Write a measured number with three digits that count, never as 1.2e+03."""
-    if value == 0:
-        return "0"
-    if abs(value) >= 100:
-        return f"{value:,.0f}"
-    return f"{value:.3g}"

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from reelpack.codes import CodesShard
-from reelpack.contact_sheet import evenly
-from reelpack.errors import DamagedError
-from reelpack.measures.codebooks import perplexity
+from reelpack.core.errors import DamagedError
+from reelpack.core.evenly import evenly
+from reelpack.encode.codes import CodesShard
+from reelpack.lvt.measures.codebooks import perplexity
 
 SAMPLED_SHARDS = 16
 SAMPLED_CLIPS = 64

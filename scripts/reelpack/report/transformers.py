@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from .curves import Curve, read_curves
-from .pictures import Picture, picture_file
+from reelpack.report.curves import Curve, read_curves
+from reelpack.report.pictures import Picture, picture_file
 
 
 @dataclass(frozen=True)

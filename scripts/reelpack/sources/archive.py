@@ -26,9 +26,10 @@ from typing import IO, Any, Literal, cast
 
 import rarfile  # type: ignore[import-untyped]
 
-from ..errors import ClipError, UserError
-from ..files import replace_file
-from .base import NAME_BYTES, beside, has_control, refused
+from reelpack.core.errors import ClipError, UserError
+from reelpack.core.files import replace_file
+from reelpack.core.names import NAME_BYTES, has_control, refused
+from reelpack.sources.base import beside
 
 Wanted = Callable[[str], bool] | Collection[str] | None
 Kind = Literal["file", "folder", "link", "device"]

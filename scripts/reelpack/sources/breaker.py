@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ..errors import ClipError, FailureClass
+from reelpack.core.errors import ClipError, FailureClass
 
 TURNED_AWAY: frozenset[FailureClass] = frozenset({"bot_check", "rate_limited"})
 # These say nothing about whether the source would serve us.

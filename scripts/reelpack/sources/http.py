@@ -22,20 +22,20 @@ from pathlib import Path
 import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from ..errors import ClipError, FailureClass
-from ..files import sha256_file
-from .base import (
+from reelpack.core.errors import ClipError, FailureClass
+from reelpack.core.files import sha256_file
+from reelpack.core.names import check_url
+from reelpack.sources.base import (
     Fetched,
     Limits,
     check_no_page,
-    check_url,
     host_of,
     looks_like_html,
     shown,
     status_failure,
 )
-from .partial import Origin, Partial, partial_file
-from .session import Session
+from reelpack.sources.partial import Origin, Partial, partial_file
+from reelpack.sources.session import Session
 
 _BLOCK_BYTES = 1 << 18
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from .base import Limits
+from reelpack.sources.base import Limits
 
 
 def limits_of(options: Mapping[str, Any]) -> Limits:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..files import sync, write_bytes
-from .base import beside, locked
+from reelpack.core.files import sync, write_bytes
+from reelpack.sources.base import beside, locked
 
 
 @dataclass(frozen=True)

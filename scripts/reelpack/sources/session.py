@@ -18,8 +18,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import LocationParseError
 
-from ..errors import ClipError
-from .base import Limits, check_url, host_of, refused, shown
+from reelpack.core.errors import ClipError
+from reelpack.core.names import check_url, refused
+from reelpack.sources.base import Limits, host_of, shown
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HOSTS = 64

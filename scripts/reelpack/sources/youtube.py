@@ -32,17 +32,16 @@ from yt_dlp.utils import (  # type: ignore[import-untyped]
     remove_terminal_sequences,
 )
 
-from ..errors import ClipError, FailureClass, UserError
-from ..files import sync
-from .base import (
+from reelpack.core.errors import ClipError, FailureClass, UserError
+from reelpack.core.files import sync
+from reelpack.core.names import check_url, refused
+from reelpack.sources.base import (
     Fetched,
     Limits,
     beside,
     check_no_page,
-    check_url,
     is_disk_error,
     locked,
-    refused,
     shown,
     status_failure,
 )

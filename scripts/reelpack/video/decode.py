@@ -17,7 +17,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-from reelpack.errors import ClipError
+from reelpack.core.errors import ClipError
 from reelpack.video.convert import Converter, Image
 from reelpack.video.geometry import Picture, Scale
 from reelpack.video.index import VideoIndex, index_video, read_index

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from av.sidedata.sidedata import Type as SideData
 from PIL import Image
 
-from reelpack.errors import ClipError, UserError
+from reelpack.core.errors import ClipError, UserError
 from reelpack.video.resize import resize_linear
 
 Picture = npt.NDArray[np.uint8]

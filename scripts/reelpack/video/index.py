@@ -15,7 +15,7 @@ import av.error
 import numpy as np
 import numpy.typing as npt
 
-from reelpack.errors import ClipError
+from reelpack.core.errors import ClipError
 from reelpack.video.bitstream import Traits, inspector
 from reelpack.video.geometry import orientation
 from reelpack.video.source import Packet, Source, StreamChoice, open_source

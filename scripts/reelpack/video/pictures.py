@@ -9,7 +9,7 @@ from pathlib import Path
 import av
 import av.error
 
-from reelpack.errors import ClipError
+from reelpack.core.errors import ClipError
 from reelpack.video.index import VideoIndex
 from reelpack.video.libav_log import losses
 from reelpack.video.plan import Plan, Segment

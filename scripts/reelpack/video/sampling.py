@@ -8,11 +8,11 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from reelpack.errors import ClipError, UserError
+from reelpack.config.windows import Windows, picture_rate, window_pictures
+from reelpack.core.errors import ClipError, UserError
 from reelpack.video.index import VideoIndex
 from reelpack.video.rates import rate_of
 from reelpack.video.source import StreamChoice
-from reelpack.windows import Windows, picture_rate, window_pictures
 
 Indices = npt.NDArray[np.int64]
 RULES = ("fps", "uniform", "every", "violet", "favd", "windows")

@@ -15,7 +15,7 @@ from av.container.core import Flags
 from av.format import Flags as FormatFlags
 from av.stream import Discard, Disposition
 
-from reelpack.errors import ClipError, FailureClass
+from reelpack.core.errors import ClipError, FailureClass
 from reelpack.video.boxes import movie_seconds
 from reelpack.video.libav_log import losses
 

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from reelpack.adapters.bair import read_sequence
-from reelpack.errors import ClipError
-from reelpack.folders import PICTURE_SUFFIXES
+from reelpack.config.suffixes import PICTURE_SUFFIXES
+from reelpack.core.errors import ClipError
+from reelpack.video.bair import read_sequence
 from reelpack.video.bitstream import Traits
 from reelpack.video.index import VideoIndex, index_video
 from reelpack.video.source import check_file, clip_errors

@@ -1,0 +1,1 @@
+"""From videos to clips: download, probe, trim."""

@@ -1,0 +1,155 @@
+"""What a window means in a video, and whether a cut file shows it."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from reelpack.core.errors import ClipError
+from reelpack.video.index import VideoIndex, index_video, read_index
+from reelpack.video.pictures import all_pictures
+from reelpack.video.sampling import Window, find_window
+from reelpack.video.source import clip_errors, open_source
+
+DecodeStamps = tuple[int | None, ...]
+Stamps = npt.NDArray[np.int64]
+
+
+def indexed(path: Path) -> tuple[VideoIndex, DecodeStamps]:
+    """Index a video, and give the decode stamps of its packets in their order.
+
+    Clips of one video follow one another, so the last few are kept while their files stay.
+
+    Raises:
+        ClipError: missing, corrupt or no_video.
+    """
+    with clip_errors(path, "missing"):
+        state = path.stat()
+    return _indexed(path, (state.st_mtime_ns, state.st_size, state.st_ino))
+
+
+@functools.lru_cache(maxsize=4)
+def _indexed(path: Path, state: tuple[int, ...]) -> tuple[VideoIndex, DecodeStamps]:  # noqa: ARG001 - a changed file is another one
+    stamps: list[int | None] = []
+    with open_source(path) as source:
+        index = read_index(source, keep=lambda packet: stamps.append(packet.dts))
+    return index, tuple(stamps)
+
+
+@dataclass(frozen=True)
+class CutFile:
+    """A clip that was cut out.
+
+    Attributes:
+        start_seconds: what `fps` counts from, 0 or less: the window began so long before the
+            first picture.
+        pictures: shown pictures.
+        duration_seconds: from the first picture to the end of the last.
+        end_seconds: the end that was asked for, in the file's time, None for an open one.
+    """
+
+    start_seconds: float
+    pictures: int
+    duration_seconds: float
+    end_seconds: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """The pictures that a window keeps.
+
+    Args:
+        pts: `int64[n]`, their stamps in ticks of `time_base`, rising.
+        window: where they stand among the video's shown pictures.
+        has_audio: whether the video has sound.
+    """
+
+    pts: Stamps
+    window: Window
+    time_base: Fraction
+    has_audio: bool
+
+    @classmethod
+    def of_index(cls, index: VideoIndex, start: float | None, end: float | None) -> Asked:
+        """Find a window by a video's index; seconds count from its first shown picture.
+
+        Raises:
+            ClipError: too_short.
+        """
+        window = find_window(index, start, end)
+        stamps = index.pts[window.begin : window.stop]
+        return cls(stamps, window, index.time_base, index.has_audio)
+
+    @classmethod
+    def of_pictures(cls, path: Path, start: float | None, end: float | None) -> Asked:
+        """Find a window in a video whose stamps only decoding tells.
+
+        Raises:
+            ClipError: decode, too_short, or trim where the stamps go back.
+        """
+        shown = [(stamp, duration) for stamp, duration, _ in all_pictures(path)]
+        if not shown:
+            raise ClipError("decode", f"{path}: no picture could be decoded")
+        stamps, durations = np.array(shown, dtype=np.int64).T
+        if (np.diff(stamps) <= 0).any():
+            raise ClipError("trim", f"{path}: its time stamps do not rise; allowed: trim: virtual")
+        index = dataclasses.replace(index_video(path), pts=stamps, durations=durations)
+        return cls.of_index(index, start, end)
+
+    @property
+    def first(self) -> int:
+        """The first picture's stamp."""
+        return int(self.pts[0])
+
+    @property
+    def durations(self) -> Stamps:
+        """`int64[n]`, ticks that each picture stays."""
+        return np.diff(self.pts, append=self.window.end_pts)
+
+    @property
+    def usual_duration(self) -> int:
+        """Ticks that most pictures stay."""
+        return max(1, int(np.median(self.durations)))
+
+    @property
+    def begin_seconds(self) -> Fraction:
+        """The first picture's time in the file's own count."""
+        return self.first * self.time_base
+
+    @property
+    def end_seconds(self) -> Fraction:
+        """Where the last picture ends, in the file's own count."""
+        return self.window.end_pts * self.time_base
+
+
+def measured(path: Path, asked: Asked) -> CutFile:
+    """Measure a cut file against what was asked for.
+
+    Raises:
+        ClipError: trim; another number of pictures, or one of them or the end more than half a
+            picture's duration from its place.
+    """
+    try:
+        index = index_video(path)
+    except ClipError as error:
+        raise ClipError("trim", f"the cut file cannot be read back: {error}") from error
+    if len(index.pts) != len(asked.pts):
+        raise ClipError(
+            "trim",
+            f"the cut file shows {len(index.pts)} pictures, {len(asked.pts)} were asked for",
+        )
+    found = (np.append(index.pts, index.pts[-1] + index.durations[-1]) - index.pts[0]) * float(
+        index.time_base
+    )
+    wanted = (np.append(asked.pts, asked.window.end_pts) - asked.first) * float(asked.time_base)
+    off = float(np.abs(found - wanted).max())
+    if off > float(asked.usual_duration * asked.time_base) / 2:
+        raise ClipError("trim", f"pictures of the cut file are up to {off:.4f} s from their places")
+    before = min(0, asked.window.origin_pts - asked.first)
+    return CutFile(float(before * asked.time_base), len(index.pts), index.duration_seconds)

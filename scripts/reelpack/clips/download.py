@@ -1,0 +1,141 @@
+"""download_shard: bring every clip's video here, checksum it, and probe it.
+
+Flows in: a shard table of the manifest. Flows out: one `Probe` row per clip whose video can be opened.
+Own videos are used where they are, without a copy; others are fetched, see `fetching`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from reelpack.clips.table import PROBE_COLUMNS, Probe, read_probes
+from reelpack.core.errors import ClipError
+from reelpack.core.files import sha256_file, write_bytes
+from reelpack.core.results import canonical
+from reelpack.core.tables import write_table
+from reelpack.jobs.ledger import LedgerRow
+from reelpack.jobs.retries import Retries
+from reelpack.jobs.stage import Outcome, Stage, Task
+from reelpack.lists.shard_table import ShardRow, read_shard
+from reelpack.video.stills import index_clip
+
+if TYPE_CHECKING:
+    from reelpack.sources.fetching import Plan
+
+
+@lru_cache(maxsize=16)
+def _sha256(path: str, fingerprint: str) -> str:  # noqa: ARG001 - a replaced file is another one
+    return sha256_file(Path(path))
+
+
+@lru_cache(maxsize=16)
+def _probe(path: str, fingerprint: str, record: int | None) -> Probe:
+    """Probe one video; its clips follow one another, so the last few are kept."""
+    file = Path(path)
+    index = index_clip(file, record)
+    return Probe(
+        clip_id="",
+        path=path,
+        sha256=_sha256(path, fingerprint),
+        bytes=file.stat().st_size,
+        codec=index.codec,
+        width=index.display_width,
+        height=index.display_height,
+        rotation=index.rotation,
+        pictures=len(index.pts),
+        duration_seconds=index.duration_seconds,
+        has_audio=index.has_audio,
+    )
+
+
+def probe_clip(task: Task) -> None:
+    """Write a clip's probe as JSON.
+
+    Raises:
+        ClipError: missing, corrupt, no_video or refused.
+    """
+    row: ShardRow = task.item
+    try:
+        probe = _probe(row.path, row.fingerprint, row.record)
+    except PermissionError as error:
+        raise ClipError("missing", f"{row.path}: not readable: {error.strerror}") from error
+    write_bytes(task.target, canonical({**asdict(probe), "clip_id": row.clip_id}).encode())
+
+
+def _assemble(target: Path, clips: Sequence[tuple[str, Path]]) -> None:
+    records = [json.loads(path.read_bytes()) for _, path in clips]
+    write_table(pd.DataFrame(records, columns=PROBE_COLUMNS.names), PROBE_COLUMNS, target)
+
+
+def _split(
+    folder: Path, rows: Sequence[LedgerRow], wanted: Collection[str]
+) -> Iterator[tuple[str, Iterable[bytes]]]:
+    records = {probe.clip_id: probe for probe in read_probes(folder / "output.parquet")}
+    for row in rows:
+        if row.key in wanted and row.clip_id in records:
+            yield row.key, [canonical(asdict(records[row.clip_id])).encode()]
+
+
+STAGE = Stage(
+    name="download_shard",
+    work=probe_clip,
+    split=_split,
+    assemble=_assemble,
+    preload=("reelpack.clips.download",),
+)
+
+
+def download_shard(
+    shard: Path,
+    *,
+    result: str,
+    retries: Retries,
+    journal: Path,
+    output: Path,
+    ledger: Path,
+    workers: int,
+    plan: Plan | None = None,
+) -> list[LedgerRow]:
+    """Fetch and probe a shard's videos; see `Stage.run` for what is written.
+
+    Args:
+        shard: shard table of the manifest.
+        result: the stage's result string.
+        retries: how often failures were to be retried.
+        journal: the job's journal folder.
+        output: table of probes to write.
+        ledger: ledger to write.
+        workers: processes that probe.
+        plan: where files that are not here come from; None for own videos alone.
+    """
+    rows = read_shard(shard)
+    stage = STAGE if plan is None else replace(STAGE, drive=partial(_fetch_and_probe, plan=plan))
+    return stage.run(
+        {row.key(result): row for row in rows},
+        settings=None,
+        journal=journal,
+        retries=retries if plan is None else replace(retries, under=plan.digest()),
+        output=output,
+        ledger=ledger,
+        earlier=[LedgerRow(row.clip_id, STAGE.name, "ok") for row in rows],
+        workers=workers,
+    )
+
+
+def _fetch_and_probe(tasks: Sequence[Task], workers: int, *, plan: Plan) -> Iterator[Outcome]:
+    from reelpack.sources.fetching import fetch_clips
+
+    own: list[Task] = []
+    others: list[Task] = []
+    for task in tasks:
+        is_far = not task.item.fingerprint and plan.serves(task.item)
+        (others if is_far else own).append(task)
+    yield from STAGE.in_workers(own, workers)
+    yield from fetch_clips(others, plan, check=partial(STAGE.in_workers, workers=workers))

@@ -1,0 +1,1 @@
+"""From frames to tokens and features: jobs, groups, batches for a device."""

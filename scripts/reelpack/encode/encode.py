@@ -1,0 +1,196 @@
+"""encode_shard: from clips, or from their staged crops, to tokens or features.
+
+On a CPU every worker process decodes and encodes whole clips with one thread. On a GPU worker
+processes decode ahead and this process fills the device's batches across clips. Flows in: a clip
+table, frame shards when staged, weights. Flows out: a codes shard, see `codes`, and a ledger.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache, partial
+from pathlib import Path
+
+from reelpack.clips.table import Clip, read_clips
+from reelpack.config.encoder_cards import encoder_card
+from reelpack.core.errors import ClipError
+from reelpack.core.files import sha256_file, write_bytes
+from reelpack.core.results import canonical
+from reelpack.encode.codes import join_codes, split_codes
+from reelpack.encode.device_batches import DeviceBatches, PixelWriter, long_mark
+from reelpack.encode.rows import ClipRows
+from reelpack.encoders.base import Encoder
+from reelpack.frames.clip_pixels import EncodeSettings, pixels
+from reelpack.jobs.ledger import LedgerRow, merge_ledgers, read_ledger
+from reelpack.jobs.retries import Retries
+from reelpack.jobs.stage import Outcome, Stage, Task
+
+
+@lru_cache(maxsize=16)
+def _encoder(spec: str, weights: Path, device: str) -> Encoder:
+    from reelpack.encoders.load import load_encoder
+    from reelpack.jobs.device import set_deterministic
+
+    set_deterministic()
+    return load_encoder(json.loads(spec), weights, device=device)
+
+
+def encoder_of(settings: EncodeSettings) -> Encoder:
+    """Return the recipe's encoder, loaded once per process."""
+    return _encoder(canonical(settings.encoder), settings.weights, settings.device)
+
+
+def encode_clip(task: Task) -> None:
+    """Decode and encode one clip into its clip file, in batches of the encoder's fixed shape.
+
+    Raises:
+        ClipError: the clip cannot be decoded, cropped or encoded, or has no frame.
+    """
+    settings: EncodeSettings = task.settings
+    rows = ClipRows(encoder_of(settings), len(settings.products))
+    for crops in pixels(task.item, settings):
+        rows.add(crops)
+    write_bytes(task.target, rows.clip_bytes())
+
+
+def decode_clip(task: Task) -> None:
+    """Decode one clip into pixel files beside its clip file, see `device_batches`.
+
+    Raises:
+        ClipError: the clip cannot be decoded or cropped, or has no frame.
+    """
+    settings: EncodeSettings = task.settings
+    writer = PixelWriter(task.target, len(settings.products))
+    try:
+        for crops in pixels(task.item, settings):
+            writer.add(crops)
+            if writer.long:
+                break
+        writer.close()
+    except BaseException:
+        writer.drop()
+        raise
+
+
+def encode_batches(results: Iterable[Outcome], *, encoder: Encoder) -> Iterator[Outcome]:
+    """Encode decoded clips in batches that are filled across clips.
+
+    Args:
+        results: tasks whose pixels `decode_clip` wrote, or that failed.
+        encoder: see `encoders.base.Encoder`.
+
+    Yields:
+        Each task when its results are in its clip file, or with its error.
+    """
+    batches = DeviceBatches(encoder)
+    tasks: dict[Path, Task] = {}
+    for task, error in results:
+        if error is not None:
+            yield task, error
+        elif long_mark(task.target).exists():
+            yield task, _encode_long(task)
+        else:
+            tasks[task.target] = task
+            for target, failure in batches.add(task.target, len(task.settings.products)):
+                yield tasks.pop(target), failure
+    for target, failure in batches.finish():
+        yield tasks.pop(target), failure
+
+
+def _encode_long(task: Task) -> ClipError | None:
+    try:
+        encode_clip(task)
+    except ClipError as error:
+        return error
+    long_mark(task.target).unlink()
+    return None
+
+
+# ---- the shard ---------------------------------------------------------------------------------
+
+
+def software(device: str) -> dict[str, str]:
+    """Return what tokens depend on besides recipe and weights: device and versions."""
+    import av
+    import torch
+
+    libraries = {name: ".".join(map(str, number)) for name, number in av.library_versions.items()}
+    return {
+        "device": torch.cuda.get_device_name() if device != "cpu" else "cpu",
+        "av": av.__version__,
+        "torch": str(torch.__version__),
+        **libraries,
+    }
+
+
+def encoder_modules(settings: EncodeSettings) -> list[str]:
+    """Return the modules that a worker process should bring along for an encoder."""
+    card = encoder_card(settings.encoder["name"])
+    features = ["reelpack.encoders.features"] if card.width is not None else []
+    return [*features, f"reelpack.encoders.{card.module}"]
+
+
+def keyed_clips(clips: Iterable[Clip], result: str, weights_sha256: str) -> dict[str, Clip]:
+    """Return journal key -> clip; a model trained again under one result string is another model."""
+    made_by = canonical([result, weights_sha256])
+    return {clip.key(made_by): clip for clip in clips}
+
+
+def usable_clips(clips: Path, rows: Sequence[LedgerRow]) -> list[Clip]:
+    """Return the clips of a table that no earlier stage failed."""
+    good = {row.clip_id for row in rows if row.ok}
+    return [clip for clip in read_clips(clips) if clip.clip_id in good]
+
+
+def _on_device(
+    results: Iterable[Outcome], *, settings: EncodeSettings, made_with: dict[str, str]
+) -> Iterator[Outcome]:
+    """Encode on the device; a batch that had to shrink is noted in what the shard is made with."""
+    outcomes = iter(results)
+    first = next(outcomes, None)
+    # A job that finds all its clips finished needs no model.
+    if first is None:
+        return
+    encoder = encoder_of(settings)
+    size = encoder.batch_size
+    yield from encode_batches(itertools.chain([first], outcomes), encoder=encoder)
+    if encoder.batch_size != size:
+        made_with["batch"] = str(encoder.batch_size)
+
+
+def encode_shard(
+    clips: Path,
+    *,
+    earlier: Sequence[Path],
+    settings: EncodeSettings,
+    result: str,
+    retries: Retries,
+    journal: Path,
+    output: Path,
+    ledger: Path,
+    workers: int,
+) -> list[LedgerRow]:
+    """Encode a shard; see `Stage.run` for what is written."""
+    weights_sha256 = sha256_file(settings.weights)
+    made_with = {**software(settings.device), "weights_sha256": weights_sha256}
+    assemble = partial(join_codes, made_with=made_with)
+    if settings.device == "cpu":
+        preload = ("reelpack.encode.encode", *encoder_modules(settings))
+        stage = Stage("encode_shard", encode_clip, split_codes, assemble, preload)
+    else:
+        consume = partial(_on_device, settings=settings, made_with=made_with)
+        preload = ("reelpack.encode.encode",)
+        stage = Stage("encode_shard", decode_clip, split_codes, assemble, preload, consume)
+    rows = merge_ledgers([read_ledger(path) for path in earlier])
+    return stage.run(
+        keyed_clips(usable_clips(clips, rows), result, weights_sha256),
+        settings=settings,
+        journal=journal,
+        retries=retries,
+        output=output,
+        ledger=ledger,
+        earlier=rows,
+        workers=workers,
+    )

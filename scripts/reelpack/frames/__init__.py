@@ -1,0 +1,1 @@
+"""From clips to frames: extraction, crops, sound, frame shards."""

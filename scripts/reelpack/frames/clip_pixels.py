@@ -1,0 +1,128 @@
+"""From clips, or their staged shards, to the pictures that recipes encode.
+
+Flows in: a clip and what recipes ask of it. Flows out: per frame the crop of every crop set, for one
+recipe or, from a single decode, for several.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from reelpack.clips.table import Clip
+from reelpack.config.recipes import Product
+from reelpack.core.errors import ClipError
+from reelpack.frames.extract import crop_of, open_shard, sampling_of, scale_of
+from reelpack.images.files import Frame
+from reelpack.video.decode import Request, decode_frames, decode_requests
+from reelpack.video.geometry import Crop, crop_frame
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class EncodeSettings:
+    """What encoding one clip needs; picklable.
+
+    Attributes:
+        encoder: the recipe's `encoder` mapping.
+        weights: safetensors file.
+        products: the recipe's crop sets.
+        shards: one frame shard per crop set when staged, empty when streamed.
+        device: "cpu" or "cuda".
+    """
+
+    encoder: Mapping[str, Any]
+    weights: Path
+    products: tuple[Product, ...]
+    shards: tuple[Path, ...]
+    device: str
+
+    @property
+    def request(self) -> Request:
+        """What a streamed recipe asks of the decoder."""
+        scales = dict.fromkeys(scale_of(product.frames) for product in self.products)
+        return Request(sampling_of(self.products[0].frames), tuple(scales))
+
+    @property
+    def cuts(self) -> list[tuple[int, Crop | None]]:
+        """Per crop set: the number of its scale in the request, and its crop."""
+        scales = self.request.scales
+        return [(scales.index(scale_of(p.frames)), crop_of(p)) for p in self.products]
+
+
+def pixels(clip: Clip, settings: EncodeSettings) -> Iterator[list[Frame]]:
+    """Yield, frame by frame, the crop of every crop set, from one decode.
+
+    Raises:
+        ClipError: as decoding and cropping do.
+    """
+    if settings.shards:
+        shards = [open_shard(path) for path in settings.shards]
+        for crops in zip(*(shard.frames(clip.clip_id) for shard in shards), strict=True):
+            yield list(crops)
+        return
+    request, cuts = settings.request, settings.cuts
+    frames = decode_frames(
+        Path(clip.path),
+        sampling=request.sampling,
+        scales=request.scales,
+        start_seconds=clip.start_seconds,
+        end_seconds=clip.end_seconds,
+        record=clip.record,
+    )
+    decoded = _blaming(frames, "extract_frames")
+    for frame in decoded:
+        try:
+            yield _crops(frame.pixels, cuts)
+        except ClipError:
+            # Staged, a clip that cannot be decoded either has failed before anyone crops it.
+            for _ in decoded:
+                pass
+            raise
+
+
+def shared_pixels(
+    clip: Clip, members: Sequence[EncodeSettings]
+) -> Iterator[tuple[int, list[Frame]]]:
+    """Yield (number of the member, crops) for several streamed recipes from one decode.
+
+    A member that cannot have its pictures gets an empty list once, and none after.
+
+    Raises:
+        SharedDecodeError: see `decode_requests`.
+    """
+    cuts = [settings.cuts for settings in members]
+    out: set[int] = set()
+    found = decode_requests(
+        Path(clip.path),
+        [settings.request for settings in members],
+        start_seconds=clip.start_seconds,
+        end_seconds=clip.end_seconds,
+        record=clip.record,
+    )
+    for number, frame in found:
+        if number in out:
+            continue
+        try:
+            if isinstance(frame, ClipError):
+                raise frame
+            crops = _crops(frame.pixels, cuts[number])
+        except ClipError:
+            out.add(number)
+            crops = []
+        yield number, crops
+
+
+def _crops(scaled: Sequence[Frame], cuts: Sequence[tuple[int, Crop | None]]) -> list[Frame]:
+    return list(_blaming((crop_frame(scaled[n], crop) for n, crop in cuts), "crop_frames"))
+
+
+def _blaming(items: Iterable[Item], stage: str) -> Iterator[Item]:
+    """Pass items on; an error names the stage that would have failed in staged mode."""
+    try:
+        yield from items
+    except ClipError as error:
+        raise ClipError(error.failure, error.message, stage) from error

@@ -1,0 +1,143 @@
+"""extract_frames and crop_frames: the staged way from clips to pixels.
+
+Flows in: a clip table (and for crops a frame shard). Flows out: frame shards, see `frames`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from reelpack.clips.table import Clip, read_clips
+from reelpack.config.recipes import Product, windows_of
+from reelpack.core.files import replace_file
+from reelpack.frames.shard import ClipWriter, FrameShard, join_clips, split_shard
+from reelpack.jobs.ledger import LedgerRow, read_ledger
+from reelpack.jobs.retries import Retries
+from reelpack.jobs.stage import Stage, Task
+from reelpack.video.decode import decode_frames
+from reelpack.video.geometry import Crop, Scale, crop_frame
+from reelpack.video.jpeg import jpeg_bytes
+from reelpack.video.sampling import Sampling
+
+
+def sampling_of(frames: Mapping[str, Any]) -> Sampling:
+    """Build the sampling that a recipe's `frames` mapping asks for."""
+    return Sampling(
+        fps=Fraction(str(frames["fps"])) if "fps" in frames else None,
+        uniform=frames.get("uniform"),
+        every=frames.get("every", False),
+        violet=frames.get("violet"),
+        favd=frames.get("favd"),
+        windows=windows_of(frames) if "windows" in frames else None,
+        first=frames.get("first"),
+        at_least=frames.get("at_least"),
+        stream=frames.get("stream", "first"),
+    )
+
+
+def scale_of(frames: Mapping[str, Any]) -> Scale:
+    """Build the scale that a recipe's `frames` mapping asks for."""
+    return Scale(
+        shorter_side=frames.get("shorter_side"),
+        square=frames.get("square"),
+        scaler=frames["scaler"],
+        jpeg=frames.get("jpeg"),
+    )
+
+
+def crop_of(product: Product) -> Crop | None:
+    """Build the crop of a product, None for whole frames."""
+    return None if product.crop is None else Crop(**product.crop)
+
+
+def extract_clip(task: Task) -> None:
+    """Decode one clip into its clip file.
+
+    Raises:
+        ClipError: the clip cannot be decoded, or has too few frames.
+    """
+    clip: Clip = task.item
+    product: Product = task.settings
+    frames = decode_frames(
+        Path(clip.path),
+        sampling=sampling_of(product.frames),
+        scales=[scale_of(product.frames)],
+        start_seconds=clip.start_seconds,
+        end_seconds=clip.end_seconds,
+        record=clip.record,
+    )
+    with replace_file(task.target) as temporary, ClipWriter(temporary, clip.clip_id) as writer:
+        for frame in frames:
+            writer.add(frame.images[0], pts_seconds=frame.pts_seconds)
+
+
+@dataclass(frozen=True)
+class CropSettings:
+    """What crop_clip needs: the frame shard and the product."""
+
+    shard: Path
+    product: Product
+
+
+@lru_cache(maxsize=64)
+def open_shard(path: Path) -> FrameShard:
+    """Open a frame shard once per process."""
+    return FrameShard(path)
+
+
+def crop_clip(task: Task) -> None:
+    """Crop one clip's frames into its clip file.
+
+    Raises:
+        ClipError: too_small, when the crop is larger than the frame.
+    """
+    settings: CropSettings = task.settings
+    shard = open_shard(settings.shard)
+    clip_id = task.item.clip_id
+    crop = crop_of(settings.product)
+    pairs = zip(shard.frames(clip_id), shard.pts_seconds(clip_id), strict=True)
+    with replace_file(task.target) as temporary, ClipWriter(temporary, clip_id) as writer:
+        for frame, pts_seconds in pairs:
+            cropped = crop_frame(frame, crop)
+            keep = cropped if crop is None or crop.jpeg is None else jpeg_bytes(cropped, crop.jpeg)
+            writer.add(keep, pts_seconds=pts_seconds)
+
+
+EXTRACT = Stage(
+    "extract_frames", extract_clip, split_shard, join_clips, ("reelpack.frames.extract",)
+)
+CROP = Stage("crop_frames", crop_clip, split_shard, join_clips, ("reelpack.frames.extract",))
+
+
+def run_frames(
+    stage: Stage,
+    clips: Path,
+    *,
+    earlier: Path,
+    settings: Any,
+    result: str,
+    retries: Retries,
+    journal: Path,
+    output: Path,
+    ledger: Path,
+    workers: int,
+) -> Sequence[LedgerRow]:
+    """Run EXTRACT, CROP or EXTRACT_AUDIO on a shard; see `Stage.run` for what is written."""
+    rows = read_ledger(earlier)
+    good = {row.clip_id for row in rows if row.ok}
+    wanted = [clip for clip in read_clips(clips) if clip.clip_id in good]
+    return stage.run(
+        {clip.key(result): clip for clip in wanted},
+        settings=settings,
+        journal=journal,
+        retries=retries,
+        output=output,
+        ledger=ledger,
+        earlier=rows,
+        workers=workers,
+    )

@@ -1,0 +1,1 @@
+"""The Latent Video Transformer: training, generation, measures, its files and configurations."""

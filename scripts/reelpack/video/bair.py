@@ -1,0 +1,51 @@
+"""Sequences of BAIR's robot pushing in their tfrecords: 30 pictures of 64 x 64 each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from reelpack.core.errors import ClipError
+from reelpack.video.tfrecord import parse_example, read_record, read_records
+
+PICTURES, SIDE = 30, 64
+PICTURE_KEY = "{}/image_aux1/encoded"
+
+
+def read_sequences(path: Path) -> Iterator[np.ndarray]:
+    """Yield the sequences of a file in order, uint8[30,64,64,3] RGB.
+
+    Raises:
+        ClipError: missing or corrupt.
+    """
+    for number, payload in enumerate(read_records(path), start=1):
+        yield _sequence(payload, f"{path}: record {number}")
+
+
+def read_sequence(path: Path, record: int) -> np.ndarray:
+    """Return one sequence, uint8[30,64,64,3] RGB; `record` counts from 1.
+
+    Raises:
+        ClipError: missing or corrupt.
+    """
+    return _sequence(read_record(path, record), f"{path}: record {record}")
+
+
+def _sequence(payload: bytes, where: str) -> np.ndarray:
+    try:
+        features = parse_example(payload)
+    except ClipError as error:
+        raise ClipError("corrupt", f"{where}: {error.message}") from error
+    pictures = np.empty((PICTURES, SIDE, SIDE, 3), dtype=np.uint8)
+    for number in range(PICTURES):
+        key = PICTURE_KEY.format(number)
+        data = features.get(key, [b""])[0]
+        if len(data) != pictures[number].nbytes:
+            raise ClipError(
+                "corrupt",
+                f"{where}: {key} has {len(data)} bytes; {pictures[number].nbytes} wanted",
+            )
+        pictures[number] = np.frombuffer(data, dtype=np.uint8).reshape(SIDE, SIDE, 3)
+    return pictures
