@@ -11,7 +11,7 @@ def warm_workers():
     """Start the server that worker processes are forked from with everything loaded."""
     modules = [
         "__main__",
-        "workers",
+        "tests.support.workers",
         "reelpack.encode.encode",
         "reelpack.clips.download",
         "reelpack.encoders.vqvae",

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 from safetensors.torch import save_file
-from tests.encoders.dalle_weights import package_tokens, pictures, random_encoder
 
 from reelpack.encoders import load_encoder, set_deterministic
+from tests.encoders.dalle_weights import package_tokens, pictures, random_encoder
 
 ROUNDS = 3
 

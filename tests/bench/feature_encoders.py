@@ -9,11 +9,11 @@ import time
 
 import numpy as np
 import torch
-from tests.encoders.feature_weights import pixels, valued
 
 from reelpack.config.encoder_cards import CARDS
 from reelpack.encoders import set_deterministic
 from reelpack.encoders.features import FeatureEncoder, bare_network, filled
+from tests.encoders.feature_weights import pixels, valued
 
 ROUNDS = 3
 UNCROPPED = (224, 298)

@@ -24,10 +24,7 @@ from typing import Any
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
-
-from tests.clips import write_clip  # noqa: E402
-from tests.encoders.averages import Averages  # noqa: E402
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT)]
 
 from reelpack.clips.table import Clip  # noqa: E402
 from reelpack.config.encoder_cards import CARDS  # noqa: E402
@@ -37,6 +34,8 @@ from reelpack.core.errors import ClipError  # noqa: E402
 from reelpack.encode.rows import ClipRows  # noqa: E402
 from reelpack.frames.clip_pixels import EncodeSettings, pixels, shared_pixels  # noqa: E402
 from reelpack.video import decode  # noqa: E402
+from tests.encoders.averages import Averages  # noqa: E402
+from tests.support.clips import write_clip  # noqa: E402
 
 RECIPES = (
     "hero_resnet152", "hero_resnext101", "hero_slowfast", "hero_s3d", "hero_clip_vitb32",

@@ -30,14 +30,13 @@ import imageio_ffmpeg
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
-
-from tests.clips import write_clip  # noqa: E402
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT)]
 
 from reelpack.core.errors import ClipError  # noqa: E402
 from reelpack.video.decode import decode_frames  # noqa: E402
 from reelpack.video.geometry import Crop, Scale, crop_frame, crop_offset, scaled_size  # noqa: E402
 from reelpack.video.sampling import Sampling  # noqa: E402
+from tests.support.clips import write_clip  # noqa: E402
 
 SIDE, CROP = 320, Crop(256)
 FPS2, UNIFORM5 = Sampling(fps=Fraction(2)), Sampling(uniform=5)

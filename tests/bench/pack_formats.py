@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tests.packs.samples import ONE, context
 from torch.utils.data import DataLoader, IterableDataset, RandomSampler
 
 from reelpack.packs import Entry, get_format, publish
 from reelpack.packs.readers import open_pack
+from tests.packs.samples import ONE, context
 
 FORMATS = ("vimpac_lmdb", "webdataset", "parquet", "hdf5")
 CLIPS = 1_000_000

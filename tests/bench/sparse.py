@@ -26,7 +26,7 @@ import imageio_ffmpeg
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT)]
 
 from reelpack.video.decode import decode_frames  # noqa: E402
 from reelpack.video.geometry import Scale  # noqa: E402

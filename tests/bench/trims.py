@@ -1,6 +1,6 @@
 """How fast clips are cut, against one start of the ffmpeg program per clip.
 
-    PYTHONPATH=scripts:tests .venv/bin/python tests/bench/trims.py [VIDEO] [CLIPS]
+    PYTHONPATH=scripts:. .venv/bin/python tests/bench/trims.py [VIDEO] [CLIPS]
 
 Cuts windows of ten seconds out of a video (without one: five minutes of moving texture at 320x240, with
 sound) and prints processor seconds per clip and ratios.
@@ -16,10 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import imageio_ffmpeg
-from tests.clips import write_clip
 
 from reelpack.clips.cut.clip import CUTS, cut_clip
 from reelpack.video.index import index_video
+from tests.support.clips import write_clip
 
 SECONDS = 10.0
 

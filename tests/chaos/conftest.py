@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from tests.chaos.kill_runs import small_project
 from tests.workflow.project import Project
 

@@ -21,11 +21,10 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2] / "scripts")]
-
-from tests.workflow.project import Project  # noqa: E402
+sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[2] / "scripts")]
 
 from reelpack.jobs.ledger import read_ledger  # noqa: E402
+from tests.workflow.project import Project  # noqa: E402
 
 TRACE = Path(__file__).parent / "trace"
 Clip = tuple[str, str]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.chaos.kill_runs import Chaos, begun_clips, finished_clips, start_build, wait_for_end
 from tests.workflow.project import Project, Run, run
 

@@ -2,6 +2,11 @@ import dataclasses
 
 import numpy as np
 import pytest
+
+from reelpack.config import encoder_cards as cards
+from reelpack.core.errors import UserError
+from reelpack.encoders import clip
+from reelpack.encoders.features import bare_network, check_tensors, without_counts
 from tests.encoders.feature_weights import (
     clip_resnet_shapes,
     clip_vit_shapes,
@@ -15,11 +20,6 @@ from tests.encoders.feature_weights import (
     write_state_dict,
     write_torchscript,
 )
-
-from reelpack.config import encoder_cards as cards
-from reelpack.core.errors import UserError
-from reelpack.encoders import clip
-from reelpack.encoders.features import bare_network, check_tensors, without_counts
 
 # torch deprecates TorchScript; OpenAI's files stay what they are.
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.*is deprecated:DeprecationWarning")

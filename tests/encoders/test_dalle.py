@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from tests.encoders.dalle_weights import package_tokens, pictures, random_encoder
 
 from reelpack.core.errors import ClipError, UserError
 from reelpack.encoders import encode_frames, load_encoder
+from tests.encoders.dalle_weights import package_tokens, pictures, random_encoder
 
 
 def ours(encoder, folder):

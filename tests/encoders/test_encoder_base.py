@@ -1,11 +1,11 @@
 import numpy as np
 import pytest
 import torch
-from tests.encoders.averages import Averages
 
 from reelpack.core.errors import ClipError, UserError
 from reelpack.encoders.base import check_pictures, encode_batch, encode_frames
 from reelpack.encoders.load import load_encoder
+from tests.encoders.averages import Averages
 
 
 class Sums:

@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
-from tests.encoders.feature_weights import pixels
 from torch import nn
 
 from reelpack.config import encoder_cards as cards
@@ -16,6 +15,7 @@ from reelpack.encoders.features import (
     filled,
     load_feature_encoder,
 )
+from tests.encoders.feature_weights import pixels
 
 
 class Means(nn.Module):

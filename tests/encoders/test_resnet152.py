@@ -1,6 +1,9 @@
 import numpy as np
 import pytest
 import torch
+
+from reelpack.core.errors import UserError
+from reelpack.encoders.torchvision_compat import import_torchvision
 from tests.encoders.feature_weights import (
     converted,
     light,
@@ -10,9 +13,6 @@ from tests.encoders.feature_weights import (
     valued,
     write_state_dict,
 )
-
-from reelpack.core.errors import UserError
-from reelpack.encoders.torchvision_compat import import_torchvision
 
 
 @pytest.fixture(scope="module")

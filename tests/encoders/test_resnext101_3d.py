@@ -1,5 +1,10 @@
 import numpy as np
 import pytest
+
+from reelpack.core.errors import UserError
+from reelpack.encoders import resnext101_3d
+from reelpack.encoders.features import bare_network, check_tensors
+from reelpack.encoders.resnext101_3d import ResNeXt3D, read
 from tests.encoders.feature_weights import (
     converted,
     light,
@@ -9,11 +14,6 @@ from tests.encoders.feature_weights import (
     valued,
     write_state_dict,
 )
-
-from reelpack.core.errors import UserError
-from reelpack.encoders import resnext101_3d
-from reelpack.encoders.features import bare_network, check_tensors
-from reelpack.encoders.resnext101_3d import ResNeXt3D, read
 
 # Every 512th number of each row, by github.com/kenshohara/3D-ResNets-PyTorch's own module.
 GOLDEN = [

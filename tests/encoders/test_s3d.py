@@ -1,6 +1,9 @@
 import numpy as np
 import pytest
 import torch
+
+from reelpack.core.errors import UserError
+from reelpack.encoders.s3d import pool, space_to_depth
 from tests.encoders.feature_weights import (
     converted,
     light,
@@ -10,9 +13,6 @@ from tests.encoders.feature_weights import (
     valued,
     write_state_dict,
 )
-
-from reelpack.core.errors import UserError
-from reelpack.encoders.s3d import pool, space_to_depth
 
 # Every 256th number of each row, by github.com/antoine77340/S3D_HowTo100M's own module.
 GOLDEN = [[0.000625821, 1.21547, 0.0, 0.00537072], [0.00114875, 0.906068, 0.0, 0.000103525]]

@@ -4,6 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
+from reelpack.core.errors import UserError
+from reelpack.encoders import slowfast_r50
+from reelpack.encoders.features import bare_network, check_tensors
+from reelpack.encoders.slowfast_r50 import SlowFast, parameter_name, read, slow_frames
 from tests.encoders.feature_weights import (
     light,
     loaded,
@@ -13,11 +18,6 @@ from tests.encoders.feature_weights import (
     valued,
     write_caffe2,
 )
-
-from reelpack.core.errors import UserError
-from reelpack.encoders import slowfast_r50
-from reelpack.encoders.features import bare_network, check_tensors
-from reelpack.encoders.slowfast_r50 import SlowFast, parameter_name, read, slow_frames
 
 # Every 144th number of each row, and the rows' norms, by PySlowFast's own module.
 GOLDEN = [[19.1591, 2.14586, 141.045, 10.8989], [18.2344, 2.0139, 148.743, 11.9581]]

@@ -1,6 +1,10 @@
 import numpy as np
 import pytest
 import torch
+
+from reelpack.core.errors import UserError
+from reelpack.encoders import timm_vit
+from reelpack.encoders.features import bare_network, check_tensors
 from tests.encoders.feature_weights import (
     converted,
     light,
@@ -12,10 +16,6 @@ from tests.encoders.feature_weights import (
     vit_shapes,
     write_safetensors,
 )
-
-from reelpack.core.errors import UserError
-from reelpack.encoders import timm_vit
-from reelpack.encoders.features import bare_network, check_tensors
 
 DINO = {"positions": 257, "patch": 14, "pooled": False}
 SIGLIP = {"positions": 196, "patch": 16, "pooled": True}

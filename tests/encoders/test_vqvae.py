@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import save_file
-from tests.encoders.dalle_weights import pictures
 
 from reelpack.core.errors import ClipError, UserError
 from reelpack.encoders import encode_frames, load_encoder
@@ -19,6 +18,7 @@ from reelpack.encoders.vqvae import (
     to_pixels,
     to_signed,
 )
+from tests.encoders.dalle_weights import pictures
 
 SMALL = Architecture(filters=16, residual_channels=8, layers=2, codebooks=2, codes=32)
 

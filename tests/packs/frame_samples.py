@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tests.clips import picture
-
 from reelpack.images.files import decode_picture, encode_picture
 from reelpack.packs import Entry, FrameSequence, Variant
+from tests.support.clips import picture
 
 WHOLE = (Variant("violet2_native_jpeg75"),)
 

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from tests.clips import picture
 
 from reelpack.config.pack_rules import FORMAT_RULES, Kind
 from reelpack.images.files import encode_picture
 from reelpack.packs import Entry, FrameSequence, PackContext, Variant
+from tests.support.clips import picture
 
 ONE = (Variant("center64", shorter_side=64, size=64),)
 TWO = (

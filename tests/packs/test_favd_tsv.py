@@ -9,12 +9,12 @@ import h5py
 import numpy as np
 import pytest
 import yaml
-from tests.packs.frame_samples import JpegFrames, frame_entry
-from tests.packs.samples import context, failure
-from tests.packs.test_verify import refresh
 
 from reelpack.packs import AUDIO, Entry, FrameSequence, Variant, get_format, publish
 from reelpack.packs.verify import verify_pack
+from tests.packs.frame_samples import JpegFrames, frame_entry
+from tests.packs.samples import context, failure
+from tests.packs.test_verify import refresh
 
 TSV, FOLDERS = get_format("favd_tsv"), get_format("favd_frames")
 PICTURES = Variant("favd3_native_jpegffmpeg_linear24_jpeg95")

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from tests.clips import picture
-from tests.packs.samples import ONE, TWO, DrawnFrames, context, entry
 
 from reelpack.core.errors import UserError
 from reelpack.packs import Entry, get_format, publish
 from reelpack.packs.verify import verify_pack
+from tests.packs.samples import ONE, TWO, DrawnFrames, context, entry
+from tests.support.clips import picture
 
 KINETICS = {
     "massaging person's head/abc_d-e_000001_10": 12,

@@ -13,11 +13,11 @@ import h5py
 import numpy as np
 import pytest
 from PIL import Image
-from tests.packs.samples import ONE, TWO, DrawnFrames, context, entries, entry
 
 from reelpack.core.errors import UserError
 from reelpack.packs import Entry, get_format, publish
 from reelpack.packs.verify import verify_pack
+from tests.packs.samples import ONE, TWO, DrawnFrames, context, entries, entry
 
 CAPTIONS = ['„Über" 🎬\0\n', ""]
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.packs.samples import ONE, TWO, context, failure
 
 from reelpack.core.errors import ClipError, UserError
 from reelpack.packs import Entry, get_format, publish
 from reelpack.packs.hero_npz import HeroFeatures, file_names
 from reelpack.packs.readers import open_pack
 from reelpack.packs.verify import verify_pack
+from tests.packs.samples import ONE, TWO, context, failure
 
 FORMAT = get_format("hero_npz")
 VARIANT = ONE[0].name

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.packs.samples import ONE, TWO, context, entries, entry
 
 from reelpack.core.errors import ClipError, UserError
 from reelpack.packs import Entry, get_format, publish
 from reelpack.packs.lvt_codes import LvtVideos
 from reelpack.packs.verify import verify_pack
+from tests.packs.samples import ONE, TWO, context, entries, entry
 
 FORMAT = get_format("lvt_codes")
 SHAPE = (12, 4, 5, 5)

@@ -6,16 +6,16 @@ import io
 from pathlib import Path
 from typing import Any
 
-import datasets
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from tests.packs.samples import ONE, TWO, DrawnFrames, context, entries, entry
 
+import datasets
 from reelpack.core.errors import UserError
 from reelpack.packs import Entry, get_format, publish
 from reelpack.packs.verify import verify_pack
+from tests.packs.samples import ONE, TWO, DrawnFrames, context, entries, entry
 
 CAPTIONS = ["„Über\" den 'Fluss' 🎬\tnext", "another"]
 

@@ -16,13 +16,13 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.packs.samples import ONE, cases, context, entries, entry, failure
 
 from reelpack.config.pack_rules import Kind
 from reelpack.core import whole_folder
 from reelpack.core.errors import UserError
 from reelpack.packs import Entry, get_format, publish
 from reelpack.packs.verify import verify_pack
+from tests.packs.samples import ONE, cases, context, entries, entry, failure
 
 VIMPAC = get_format("vimpac_lmdb")
 

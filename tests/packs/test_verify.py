@@ -13,13 +13,14 @@ from pathlib import Path
 import lmdb
 import numpy as np
 import pytest
-from tests.packs.samples import ONE, cases, context, entries, failure
 
 from reelpack.core.errors import UserError
 from reelpack.packs import get_format, publish
 from reelpack.packs.verify import verify_pack
+from tests.packs.samples import ONE, cases, context, entries, failure
+from tests.support.helpers import ROOT
 
-COMMAND = Path(__file__).parents[2] / "scripts" / "verify_pack.py"
+COMMAND = ROOT / "scripts" / "verify_pack.py"
 CLIPS = 6
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import lmdb
 import numpy as np
 import pytest
-from tests.packs.samples import ONE, TWO, context, entries, entry, failure
 
 from reelpack.core.errors import ClipError, UserError
 from reelpack.packs import Entry, PackContext, Variant, get_format, publish
 from reelpack.packs import vimpac_lmdb as module
 from reelpack.packs.verify import verify_pack
 from reelpack.packs.vimpac_lmdb import VimpacTokens, folder_name
+from tests.packs.samples import ONE, TWO, context, entries, entry, failure
 
 FORMAT = get_format("vimpac_lmdb")
 TRAINING_SET = tuple(

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.packs.frame_samples import WHOLE, JpegFrames, frame_entry
-from tests.packs.samples import ONE, context, entries, entry
-from tests.packs.test_verify import refresh
 
 from reelpack.core.errors import UserError
 from reelpack.packs import Entry, get_format, publish
 from reelpack.packs.verify import verify_pack
+from tests.packs.frame_samples import WHOLE, JpegFrames, frame_entry
+from tests.packs.samples import ONE, context, entries, entry
+from tests.packs.test_verify import refresh
 
 FRAMES, VQ = get_format("violet_frames"), get_format("violet_vq")
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.packs.frame_samples import WHOLE, frame_entry
-from tests.packs.samples import ONE, context, entry
 
 from reelpack.core.errors import DamagedError, UserError
 from reelpack.packs import get_format, publish
 from reelpack.packs.violet_join import join_violet
+from tests.packs.frame_samples import WHOLE, frame_entry
+from tests.packs.samples import ONE, context, entry
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 import webdataset
-from tests.packs.samples import ONE, TWO, context, entries, entry
 
 from reelpack.packs import Entry, get_format, publish
 from reelpack.packs.verify import verify_pack
 from reelpack.packs.webdataset_tars import shard_paths
+from tests.packs.samples import ONE, TWO, context, entries, entry
 
 IDS = ["a.b/c", "__meta__/x", "ü 🎬", "UPPER", "a%2Eb", ".hidden", "-", "x" * 150]
 

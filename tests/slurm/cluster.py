@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from tests.helpers import ROOT
+from tests.support.helpers import ROOT
 
 HERE = Path(__file__).parent
 PROFILE = Path("profiles") / "slurm" / "profile.yaml"

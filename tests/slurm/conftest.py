@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.slurm.cluster import HEADER, Cluster
 
 REQUIRED = os.environ.get("REELPACK_REQUIRE_SLURM") == "1"

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from snakemake.profiles import ProfileConfigFileParser
-from tests.helpers import ROOT
+
 from tests.slurm.cluster import PROFILE, Checkout
+from tests.support.helpers import ROOT
 
 CONFIG = "datasets: {demo: {recipes: [lvt_codes_demo]}}\n"
 

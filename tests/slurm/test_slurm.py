@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tests.clips import write_clip
+
 from tests.slurm.cluster import Checkout, Cluster, Job, end_processes, wait_for
+from tests.support.clips import write_clip
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("slurm")]
 

@@ -8,11 +8,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from tests.sources.archives import rar4, rar5
 
 from reelpack.core.errors import ClipError, UserError
 from reelpack.sources import archive as module
 from reelpack.sources.archive import ArchiveLimits, extract
+from tests.sources.archives import rar4, rar5
 
 VIDEOS = {
     "UCF-101/Archery/v_Archery_g01_c01.avi": bytes(range(256)) * 40,

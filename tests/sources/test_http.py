@@ -13,13 +13,13 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-from tests.helpers import ROOT
 
 from reelpack.core.errors import ClipError
 from reelpack.sources import http
 from reelpack.sources.base import Limits
 from reelpack.sources.http import Downloader, Job, fetch_http
-from sources import server as web
+from tests.sources import server as web
+from tests.support.helpers import ROOT
 
 CONTENT = bytes(range(256)) * 400
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

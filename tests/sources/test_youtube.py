@@ -8,12 +8,12 @@ import av
 import numpy as np
 import pytest
 import yt_dlp
-from tests.clips import write_audio, write_clip
 
 from reelpack.core.errors import FAILURE_CLASSES, ClipError, UserError
 from reelpack.sources.base import Limits
 from reelpack.sources.youtube import FAILURES, choose_format, classify, fetch_youtube, ydl_options
-from sources import server as web
+from tests.sources import server as web
+from tests.support.clips import write_audio, write_clip
 
 QUICK = Limits(
     attempts=2,

@@ -3,10 +3,10 @@
 import struct
 
 import pytest
-from tests.clips import write_clip
 
 from reelpack.video.boxes import movie_seconds
 from reelpack.video.index import index_video
+from tests.support.clips import write_clip
 
 
 def box(kind: bytes, content: bytes, *, size: int | None = None, wide: bool = False) -> bytes:

@@ -9,7 +9,6 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
-from tests.clips import cut_file, damage_file, picture, write_clip
 
 from reelpack.config.windows import Windows
 from reelpack.core.errors import ClipError
@@ -24,6 +23,7 @@ from reelpack.video.decode import (
 from reelpack.video.geometry import Scale
 from reelpack.video.index import index_video
 from reelpack.video.sampling import Sampling
+from tests.support.clips import cut_file, damage_file, picture, write_clip
 
 EVERY = Sampling(every=True)
 NATIVE = [Scale()]

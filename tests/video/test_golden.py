@@ -5,12 +5,12 @@ import pickle
 
 import numpy as np
 import pytest
-from tests.helpers import SHARED, shared_clips
 
 from reelpack.video.decode import decode_frames
 from reelpack.video.geometry import Scale
 from reelpack.video.jpeg import jpeg_pixels
 from reelpack.video.sampling import Sampling
+from tests.support.helpers import SHARED, shared_clips
 
 # The nearest wrong frame differs by 1.43 of 255, the farthest right one by 0.69: encoders differ.
 LARGEST_DIFFERENCE = 1.0

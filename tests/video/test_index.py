@@ -6,11 +6,11 @@ from pathlib import Path
 
 import av.error
 import pytest
-from tests.clips import cut_file, write_audio, write_clip
 
 from reelpack.core.errors import ClipError
 from reelpack.video.index import index_video
 from reelpack.video.source import clip_errors
+from tests.support.clips import cut_file, write_audio, write_clip
 
 
 def failure(path: Path) -> str:

@@ -8,13 +8,13 @@ from pathlib import Path
 import imageio_ffmpeg
 import numpy as np
 import pytest
-from tests.clips import write_clip
 
 from reelpack.core.errors import UserError
 from reelpack.video.decode import decode_frames
 from reelpack.video.geometry import Crop, Scale
 from reelpack.video.jpeg import jpeg_bytes, jpeg_pixels
 from reelpack.video.sampling import Sampling
+from tests.support.clips import write_clip
 
 
 def test_a_file_is_that_of_opencv() -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.clips import write_clip
 
 from reelpack.video.index import VideoIndex, index_video
 from reelpack.video.plan import plan
+from tests.support.clips import write_clip
 
 
 @pytest.fixture(scope="module")

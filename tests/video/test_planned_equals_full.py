@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.clips import write_clip
-from tests.helpers import shared_clips
 
 from reelpack.core.errors import ClipError
 from reelpack.video.decode import decode_frames
 from reelpack.video.geometry import Scale
 from reelpack.video.sampling import Sampling
+from tests.support.clips import write_clip
+from tests.support.helpers import shared_clips
 
 SHARED = shared_clips()
 SHARED_CLIPS = sorted(SHARED.glob("*.[ma][pvko][4iv]")) if SHARED else []

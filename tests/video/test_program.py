@@ -14,14 +14,14 @@ from typing import Any
 import imageio_ffmpeg
 import numpy as np
 import pytest
-from tests.clips import write_clip
-from tests.helpers import program_on_path
 
 from reelpack.core.errors import ClipError
 from reelpack.video.decode import decode_frames
 from reelpack.video.geometry import Crop, Scale, crop_frame, crop_offset, scaled_size
 from reelpack.video.index import index_video
 from reelpack.video.sampling import Sampling
+from tests.support.clips import write_clip
+from tests.support.helpers import program_on_path
 
 SIDE, CROP = 32, Crop(24)
 CLIPS: dict[str, dict[str, Any]] = {

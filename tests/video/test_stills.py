@@ -9,8 +9,6 @@ import av
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
-from tests.adapters.records import example, frame
-from tests.clips import picture
 
 from reelpack.core.errors import ClipError
 from reelpack.video.crc32c import crc32c
@@ -19,6 +17,8 @@ from reelpack.video.geometry import Scale, scaled_size, square_frame
 from reelpack.video.index import index_video
 from reelpack.video.sampling import Sampling
 from reelpack.video.stills import index_clip, read_stills
+from tests.lists.adapters.records import example, frame
+from tests.support.clips import picture
 
 EVERY = Sampling(every=True)
 RULES = {

@@ -21,10 +21,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
-from tests.clips import write_clip
-from tests.helpers import ROOT
 
 from reelpack.lists.manifest import shard_of
+from tests.support.clips import write_clip
+from tests.support.helpers import ROOT
 
 CHECKOUT = (
     *("Snakefile", "rules", "scripts", "profiles", "datasets", "recipes", "models", "transformers"),

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.clips import write_clip
+
+from tests.support.clips import write_clip
 from tests.workflow.project import Project
 
 pytestmark = pytest.mark.slow

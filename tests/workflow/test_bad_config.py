@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+
 from tests.workflow.project import BAD, Project, sha256
 
 pytestmark = pytest.mark.slow

@@ -9,12 +9,12 @@ import av
 import numpy as np
 import pytest
 from PIL import Image
-from tests.helpers import ROOT
-from tests.workflow.project import Project, copy
 
 from reelpack.demo.bair_toy import FILES, SEEDS, push
 from reelpack.encoders.vqvae import VQVAEEncoder
 from reelpack.packs.verify import verify_pack
+from tests.support.helpers import ROOT
+from tests.workflow.project import Project, copy
 
 pytestmark = pytest.mark.slow
 

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 
 import pytest
+
 from tests.workflow.project import Project
 
 pytestmark = pytest.mark.slow

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.clips import write_clip
-from tests.workflow.project import Project, sha256
 
 from reelpack.encoders import s3d
 from reelpack.packs.verify import verify_pack
+from tests.support.clips import write_clip
+from tests.workflow.project import Project, sha256
 
 pytestmark = pytest.mark.slow
 

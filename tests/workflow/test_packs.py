@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.workflow.project import CONFIG, KITES, Project, run
 
 from reelpack.packs.verify import verify_pack
+from tests.workflow.project import CONFIG, KITES, Project, run
 
 pytestmark = pytest.mark.slow
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.clips import write_clip
+
+from tests.support.clips import write_clip
 from tests.workflow.project import KITES, Project, kite_in_shard, shard_of_kite
 
 pytestmark = pytest.mark.slow

@@ -11,11 +11,11 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from tests.clips import write_audio, write_clip
-from tests.encoders.dalle_weights import random_encoder, write
-from tests.workflow.project import Project, sha256
 
 from reelpack.packs.verify import verify_pack
+from tests.encoders.dalle_weights import random_encoder, write
+from tests.support.clips import write_audio, write_clip
+from tests.workflow.project import Project, sha256
 
 pytestmark = pytest.mark.slow
 

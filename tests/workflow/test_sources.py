@@ -21,15 +21,15 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
-from tests.clips import write_clip
-from tests.sources.archives import rar4, rar5, tarred
-from tests.sources.server import Site, page, running, serve, status
-from tests.workflow.project import Project
 
-from adapters import records
 from reelpack.jobs.ledger import read_ledger
 from reelpack.lists.url_names import video_name
 from reelpack.video.crc32c import crc32c
+from tests.lists.adapters import records
+from tests.sources.archives import rar4, rar5, tarred
+from tests.sources.server import Site, page, running, serve, status
+from tests.support.clips import write_clip
+from tests.workflow.project import Project
 
 pytestmark = pytest.mark.slow
 

@@ -1,0 +1,106 @@
+"""Worker processes may fail, die or find the disk full: nobody else's clip suffers."""
+
+import time
+
+import pytest
+
+from reelpack.core.errors import ClipError
+from reelpack.jobs.pool import counted, run_clips, worker_pool
+from tests.support.workers import calls, pool_work
+
+pytestmark = pytest.mark.usefixtures("warm_workers")
+
+
+def run(tmp_path, names, *, workers=2):
+    tasks = [(name, str(tmp_path)) for name in names]
+    return run_clips(pool_work, tasks, workers=workers, preload=())
+
+
+def outcomes(results):
+    return {task[0]: str(error) if error else "ok" for task, error in results}
+
+
+def test_every_task_ends_once(tmp_path):
+    names = [f"clip{n}" for n in range(9)]
+    assert outcomes(run(tmp_path, names)) == dict.fromkeys(names, "ok")
+    assert calls(tmp_path) == dict.fromkeys(names, 1)
+
+
+def test_nothing_to_do(tmp_path):
+    assert list(run(tmp_path, [])) == []
+
+
+def test_a_failed_clip_keeps_its_class_message_and_stage(tmp_path):
+    found = {task[0]: error for task, error in run(tmp_path, ["a", "fail"], workers=1)}
+    error = found["fail"]
+    assert (error.failure, error.message, error.stage) == ("corrupt", "fail is bad", "earlier")
+    assert found["a"] is None
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_a_worker_that_dies_fails_its_own_clip_only(tmp_path, workers):
+    names = ["a", "die1", "b", "c", "die2", "d", "e", "f"]
+    found = outcomes(run(tmp_path, names, workers=workers))
+    dead = "decode: the worker process died on this clip"
+    assert found == {name: dead if name.startswith("die") else "ok" for name in names}
+    assert calls(tmp_path)["die1"] in (1, 2)
+
+
+def test_a_clip_whose_worker_died_of_something_else_gets_a_second_try(tmp_path):
+    assert outcomes(run(tmp_path, ["once", "b"], workers=1)) == {"once": "ok", "b": "ok"}
+    assert calls(tmp_path)["once"] == 2
+
+
+def test_a_pool_that_broke_between_two_results_loses_no_clip(tmp_path):
+    names = ["a", *(f"die{n}" for n in range(3)), "b", "c", "d"]
+    found = []
+    for task, error in run(tmp_path, names, workers=2):
+        # Time for the next worker to die while nobody waits for it.
+        time.sleep(0.2)
+        found.append((task[0], error is None))
+    assert dict(found) == {name: not name.startswith("die") for name in names}
+    assert len(found) == len(names)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("full", OSError), ("bug", ZeroDivisionError)])
+def test_what_is_no_clips_fault_stops_the_job(tmp_path, name, kind):
+    with pytest.raises(kind):
+        list(run(tmp_path, ["a", name, *(f"late{n}" for n in range(50))]))
+    assert name in calls(tmp_path)
+    assert len(calls(tmp_path)) < 50
+
+
+def test_progress_is_about_twenty_lines(capsys):
+    list(counted(((n, None) for n in range(1000)), 1000))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 20
+    assert lines[-1] == "1000/1000 clips"
+    assert list(counted([], 0)) == []
+
+
+def test_an_error_survives_the_way_between_processes():
+    import pickle
+
+    error = pickle.loads(pickle.dumps(ClipError("gone", "m", "s")))
+    assert (error.failure, error.message, error.stage) == ("gone", "m", "s")
+
+
+def test_a_pool_of_one_is_none():
+    with worker_pool(1, preload=()) as pool:
+        assert pool is None
+
+
+def test_a_pool_works():
+    with worker_pool(2, preload=()) as pool:
+        futures = [pool.submit(abs, -number) for number in range(5)]
+        assert [future.result() for future in futures] == [0, 1, 2, 3, 4]
+
+
+def test_a_pool_ends_with_an_error():
+    def failing():
+        with worker_pool(2, preload=()) as pool:
+            pool.submit(abs, -1).result()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        failing()
