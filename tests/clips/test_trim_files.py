@@ -126,7 +126,7 @@ def test_a_shard(job, videos, capsys):
     cut, whole = table["air drumming/-x_1_2"], table["whole"]
     path = job.cuts / "air drumming/-x_1_2.mp4"
     assert (cut.path, cut.sha256) == (str(path), sha256_file(path))
-    # The window as asked for, from 0.5 s on, in the time of the file, whose first picture is at 0.52 s.
+    # The window as asked for, from 0.5 s on, in the time of the file, whose first frame is at 0.52 s.
     assert (cut.start_seconds, cut.end_seconds) == pytest.approx((-0.02, 0.98))
     assert cut.duration_seconds == pytest.approx(1.0)
     assert len(index_video(path).pts) == 25
@@ -157,7 +157,7 @@ def test_workers_repeats_and_wiped_results_do_not_show(job, tmp_path, videos):
 
 def change_bytes(path):
     content = bytearray(path.read_bytes())
-    # Behind the head, where the pictures are.
+    # Behind the head, where the frames are.
     content[len(content) // 3] ^= 255
     path.write_bytes(content)
 

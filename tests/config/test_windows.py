@@ -9,10 +9,10 @@ import torch
 
 from reelpack.config.windows import (
     Windows,
-    picture_rate,
+    frame_rate,
     places_in_window,
     row_count,
-    window_pictures,
+    window_frames,
 )
 from reelpack.core.errors import ClipError, UserError
 from reelpack.video.sampling import Sampling, sample
@@ -70,7 +70,7 @@ def test_pictures_of_single_picture_models(
 
 
 def test_a_clip_without_stated_duration_is_never_short() -> None:
-    assert picture_rate(Fraction(3, 2), None) == picture_rate(Fraction(3, 2), 0) == Fraction(2, 3)
+    assert frame_rate(Fraction(3, 2), None) == frame_rate(Fraction(3, 2), 0) == Fraction(2, 3)
     assert choose(clip(1.5, stated=False), Windows(Fraction(3, 2))) == [22]
 
 
@@ -87,7 +87,7 @@ def test_a_clip_without_stated_duration_is_never_short() -> None:
     ],
 )  # fmt: skip
 def test_the_32_places(rate: int, expected: list[int]) -> None:
-    """The tables of the originals; at 30 fps the even numbers, then the last picture twice."""
+    """The tables of the originals; at 30 fps the even numbers, then the last frame twice."""
     assert places_in_window(TWO, Fraction(rate)).tolist() == expected
     shorter = places_in_window(HALVES, Fraction(rate)).tolist()
     assert shorter == [min(place, 44) for place in expected]
@@ -102,7 +102,7 @@ def test_places_are_torchs_at_every_rate() -> None:
 
 
 def original_rows(count: int, windows: Windows, duration: float, rate: int) -> np.ndarray:
-    """The same by filling up real arrays, step by step: pictures, seconds, windows."""
+    """The same by filling up real arrays, step by step: frames, seconds, windows."""
     pictures = np.arange(count)
     pictures = np.pad(pictures, (0, -count % windows.fps), mode="edge").reshape(-1, windows.fps)
     missing = -len(pictures) % windows.clip_len.numerator
@@ -120,7 +120,7 @@ def test_windows_are_those_of_padded_arrays(clip_len: str) -> None:
     windows = Windows(Fraction(clip_len), fps=30, frames=32)
     for count in [*range(1, 200, 7), 30, 60, 90, 150]:
         for duration in (-1.0, count / 30, count / 30 + 0.4):
-            found = window_pictures(
+            found = window_frames(
                 count, windows, duration_seconds=duration, average_rate=Fraction(25)
             )
             np.testing.assert_array_equal(found, original_rows(count, windows, duration, 25))

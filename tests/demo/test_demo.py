@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from av.video.frame import PictureType
+from av.video.frame import FrameType
 
 from reelpack.core.errors import FAILURE_CLASSES
 from reelpack.demo.demo import DEMO_CLIPS, MOTIONS, DemoClip, draw, encode_clip, write_demo
@@ -65,7 +65,7 @@ def test_traits_that_the_clips_are_there_for(demo: Path) -> None:
     assert frames(demo / "rings/ten_bit.mkv")[0].format.name == "yuv420p10le"
     assert frames(demo / "rings/full_range.mov")[0].format.name == "yuvj420p"
     kinds = {picture.pict_type for picture in frames(demo / "circles/disc_25.mp4")}
-    assert kinds == {PictureType.I, PictureType.P, PictureType.B}
+    assert kinds == {FrameType.I, FrameType.P, FrameType.B}
     steps = np.diff([picture.pts for picture in frames(demo / "waves/wave_variable.mp4")])
     assert steps.min() > 0
     assert len(set(steps.tolist())) > 2

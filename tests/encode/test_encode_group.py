@@ -209,7 +209,7 @@ def test_memory_that_runs_out_leaves_a_model_to_its_own_job(
 
 
 def test_windows_of_frames_pass_through_a_group(tmp_path, videos, weights, monkeypatch):
-    """Rows of several frames and uncropped pictures of many sizes, beside one another."""
+    """Rows of several frames and uncropped frames of many sizes, beside one another."""
     models = {"motion": Averages(window=8), "stills": Averages()}
     pretend_gpu(monkeypatch, weights, **models)
     group = Group(tmp_path, videos, weights)

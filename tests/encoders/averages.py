@@ -19,7 +19,7 @@ class Averages:
         self.shapes: list[tuple[int, ...]] = []
 
     def encode(self, frames: np.ndarray) -> np.ndarray:
-        """Encode uint8[B, (T,) H, W, 3] to float32[B, 3]; black pictures cannot be encoded."""
+        """Encode uint8[B, (T,) H, W, 3] to float32[B, 3]; black frames cannot be encoded."""
         if len(frames) > self.memory_rows:
             raise torch.OutOfMemoryError("CUDA out of memory")
         self.shapes.append(frames.shape)

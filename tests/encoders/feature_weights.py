@@ -151,7 +151,7 @@ def slowfast_blob_shapes(*, width=64):
 
 
 def clip_vit_shapes(*, width=768, layers=12, outputs=512):
-    """The picture tower of CLIP ViT-B/32 in OpenAI's archive."""
+    """The frame tower of CLIP ViT-B/32 in OpenAI's archive."""
     shapes = {
         "class_embedding": (width,),
         "positional_embedding": (50, width),
@@ -175,7 +175,7 @@ def clip_vit_shapes(*, width=768, layers=12, outputs=512):
 
 
 def clip_resnet_shapes(*, width=80, blocks=(4, 6, 10, 6), positions=82, outputs=640):
-    """The picture tower of CLIP RN50x4 in OpenAI's archive."""
+    """The frame tower of CLIP RN50x4 in OpenAI's archive."""
     shapes = {}
 
     def conv(name, norm, outs, ins, side):

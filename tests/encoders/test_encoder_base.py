@@ -3,13 +3,13 @@ import pytest
 import torch
 
 from reelpack.core.errors import ClipError, UserError
-from reelpack.encoders.base import check_pictures, encode_batch, encode_frames
+from reelpack.encoders.base import check_frames, encode_batch, encode_frames
 from reelpack.encoders.load import load_encoder
 from tests.encoders.averages import Averages
 
 
 class Sums:
-    """Token = sum of the picture; notes the shapes it was given."""
+    """Token = sum of the frame; notes the shapes it was given."""
 
     name, result_version, batch_size = "sums", 1, 4
     window, side, width, dtype = 1, None, None, np.dtype(np.int64)
@@ -68,7 +68,7 @@ def test_no_frames_and_changing_sizes_fail_the_clip():
 )
 def test_wrong_pictures_fail_the_clip(shape, dtype):
     with pytest.raises(ClipError) as error:
-        check_pictures(np.zeros(shape, dtype), encoder="it", stride=8)
+        check_frames(np.zeros(shape, dtype), encoder="it", stride=8)
     assert error.value.failure == "encode"
 
 

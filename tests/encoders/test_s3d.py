@@ -23,7 +23,7 @@ def test_rows_equal_the_published_module(tmp_path):
     tensors = valued(s3d_shapes(), seed=2, gain=3.5)
     path = write_state_dict(tensors, tmp_path / "s3d_howto100m.pth")
     encoder = loaded(path, tmp_path, name="s3d")
-    # Small pictures whose sides do not halve evenly: the padding is in play at every pooling.
+    # Small frames whose sides do not halve evenly: the padding is in play at every pooling.
     windows = torch.from_numpy(pixels(2, 8, 64, 80, seed=2))
     with torch.no_grad():
         rows = encoder.network(encoder.normalised(windows)).numpy()

@@ -1,4 +1,4 @@
-"""Sound of clips: mp3 of 32 kHz and one channel, in step with the pictures."""
+"""Sound of clips: mp3 of 32 kHz and one channel, in step with the frames."""
 
 import io
 from fractions import Fraction

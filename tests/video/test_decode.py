@@ -12,7 +12,7 @@ from PIL import Image
 
 from reelpack.config.windows import Windows
 from reelpack.core.errors import ClipError
-from reelpack.video import decode, pictures
+from reelpack.video import decode, decoder
 from reelpack.video.decode import (
     DecodedFrame,
     Request,
@@ -164,8 +164,8 @@ def test_an_index_of_other_pictures_fails_rather_than_repeats(tmp_path: Path) ->
 
 def test_planning_feeds_fewer_packets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fed = []
-    original = pictures._decode
-    monkeypatch.setattr(pictures, "_decode", lambda *call: fed.append(call[1]) or original(*call))
+    original = decoder._decode
+    monkeypatch.setattr(decoder, "_decode", lambda *call: fed.append(call[1]) or original(*call))
     path = write_clip(tmp_path / "a.mp4", frames=100, gop=25)
     planned = frames(path, Sampling(uniform=4))
     assert 4 <= sum(packet is not None for packet in fed) <= 60

@@ -118,7 +118,7 @@ def test_a_stream_that_begins_in_mid_file(tmp_path: Path) -> None:
         for place in range(len(content) // 376 * 188, len(content), 188)
         if content[place + 1 : place + 3] == b"\x41\x00"
     ]
-    # One picture gets the number of a stream that the table of programmes does not know.
+    # One frame gets the number of a stream that the table of programmes does not know.
     content[0] ^= 255
     content[starts[0] + 1] = 0x5C
     path.write_bytes(content)

@@ -51,10 +51,10 @@ def test_frames_of_a_quality(tmp_path: Path) -> None:
     ids=str,
 )
 def test_pictures_of_the_program(tmp_path: Path, options: dict[str, object]) -> None:
-    """Its comment names its version, so files are compared by their pictures, to the bit."""
+    """Its comment names its version, so files are compared by their frames, to the bit."""
     path = write_clip(tmp_path / "a.mp4", **options)  # type: ignore[arg-type]
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-i", str(path), "-vf", "fps=8"]
-    # With more threads, which of them follows which pictures is left to chance.
+    # With more threads, which of them follows which frames is left to chance.
     subprocess.run([*command, "-threads", "1", str(tmp_path / "%d.jpg")], check=True)
     found = jpegs(path, "ffmpeg", fps=Fraction(8))
     assert len(list(tmp_path.glob("*.jpg"))) == len(found)

@@ -53,7 +53,7 @@ ENCODER_OPTIONS: dict[str, list[dict[str, str]]] = {
 def clip_settings(draw: st.DrawFn) -> dict[str, Any]:
     codec = draw(st.sampled_from(sorted(CONTAINERS)))
     odd = codec in {"mpeg4", "vp9", "mjpeg"}
-    # x265 writes outside its buffers for pictures smaller than a coding tree unit.
+    # x265 writes outside its buffers for frames smaller than a coding tree unit.
     least = 64 if codec == "hevc" else 36
     sides = st.integers(least, least + 36).map(lambda side: side if odd else side // 4 * 4)
     frames = draw(st.integers(1, 45))

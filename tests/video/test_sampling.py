@@ -1,4 +1,4 @@
-"""The rules that choose pictures, on indices made by hand."""
+"""The rules that choose frames, on indices made by hand."""
 
 import dataclasses
 from fractions import Fraction
@@ -199,7 +199,7 @@ def test_an_impossible_window_is_the_users_mistake() -> None:
 
 
 def test_fps_counts_from_a_start_before_the_first_picture() -> None:
-    # The same pictures as of a window that began 0.03 s before a picture of a longer clip.
+    # The same frames as of a window that began 0.03 s before a frame of a longer clip.
     longer, shorter = steady(100, 25), steady(75, 25)
     chosen = choose(longer, 3, start_seconds=0.97)
     assert choose(shorter, 3, start_seconds=-0.03) == [number - 25 for number in chosen]

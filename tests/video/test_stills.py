@@ -71,7 +71,7 @@ def test_more_frames_than_a_picture_has(tmp_path):
 
 
 def test_pictures_are_scaled_as_videos_are(tmp_path):
-    """A lossless video of the same picture is the witness."""
+    """A lossless video of the same frame is the witness."""
     path = saved(tmp_path / "a.png")
     video = tmp_path / "a.mkv"
     with av.open(str(video), "w") as output:
@@ -171,7 +171,7 @@ def test_other_formats_under_a_picture_s_name(tmp_path):
 
 
 def test_videos_whose_pictures_carry_exif(tmp_path):
-    """Cameras write such; the orientation in it turns the picture."""
+    """Cameras write such; the orientation in it turns the frame."""
     exif = Image.Exif()
     exif[0x0112] = 6
     buffer = BytesIO()

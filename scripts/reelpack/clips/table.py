@@ -35,7 +35,7 @@ class Clip:
         path: the file on disk.
         sha256: its checksum, which stands for its content in journal keys.
         start_seconds: first second of the window, None for the start of the file. Of a file that was
-            cut it is 0 or less: the window began so long before the file's first picture.
+            cut it is 0 or less: the window began so long before the file's first frame.
         end_seconds: where the window ends, None for the end of the file. Of a file that was cut it is
             the asked end, in the file's own time: the window stays as long as it was asked for.
         record: its number, from 1, in a file that holds many clips.
@@ -75,8 +75,8 @@ class Probe:
     Attributes:
         width: shown width in pixels, after rotation.
         height: shown height in pixels, after rotation.
-        rotation: degrees clockwise that a player turns the stored picture.
-        pictures: shown pictures in the video stream.
+        rotation: degrees clockwise that a player turns the stored frame.
+        frames: shown frames in the video stream.
         whole: the file is the longer video, although the dataset's files hold just their clips.
     """
 

@@ -83,7 +83,7 @@ def clip_path(folder: Path, clip_id: str) -> Path:
 
 
 def cut_one(task: Task) -> None:
-    """Cut a clip and write its row as JSON; one without a window, or of pictures, is left as it is.
+    """Cut a clip and write its row as JSON; one without a window, or of frames, is left as it is.
 
     Raises:
         ClipError: too_short, trim, refused, and what reading and decoding raise.

@@ -25,10 +25,10 @@ class EncoderCard:
 
     Attributes:
         module: file in this folder that defines it.
-        result_version: raised by hand when its results for equal pictures change.
+        result_version: raised by hand when its results for equal frames change.
         width: numbers per row (d), or None for an encoder of tokens.
-        window: frames that make one row: 1 for models of single pictures.
-        side: side in pixels of the square pictures that it takes, or None for any size.
+        window: frames that make one row: 1 for models of single frames.
+        side: side in pixels of the square frames that it takes, or None for any size.
         stride: sides are multiples of this.
         divisor: what pixels of 0..255 are divided by, before mean and std.
         mean: per RGB channel, taken off after the division.

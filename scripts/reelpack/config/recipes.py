@@ -80,7 +80,7 @@ class Product:
 
     @property
     def side(self) -> int | None:
-        """Side of the square pictures in pixels, None where clips differ in size."""
+        """Side of the square frames in pixels, None where clips differ in size."""
         if self.crop is not None:
             return None if self.crop.get("fit") == "linear" else int(self.crop["size"])
         return self.frames.get("square")
@@ -132,7 +132,7 @@ def products(recipe: Mapping[str, Any]) -> list[Product]:
 def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     """Lay `change` over `base`, mapping by mapping; None removes a key's inherited mapping.
 
-    In `frames` the ways to choose pictures, and the ways to size them, replace one another; so do
+    In `frames` the ways to choose frames, and the ways to size them, replace one another; so do
     `weights` and `model` in `encoder`.
     """
     merged = copy.deepcopy(dict(base))

@@ -1,6 +1,6 @@
 """HERO's windows: one feature row for every `clip_len` seconds of a clip.
 
-Models of single pictures take one picture per window, models of motion a fixed number of pictures
+Models of single frames take one frame per window, models of motion a fixed number of frames
 that are spread over it. Source of both rules, with their padding and rounding: github
 linjieli222/HERO_Video_Feature_Extractor (resnets, clip, slowfast, mil-nce).
 """
@@ -18,7 +18,7 @@ from reelpack.core.errors import UserError
 
 Indices = npt.NDArray[np.int64]
 
-# The models of motion were trained on every second picture.
+# The models of motion were trained on every second frame.
 STRIDE = 2
 
 
@@ -28,9 +28,9 @@ class Windows:
 
     Args:
         clip_len: seconds per window.
-        fps: pictures per second between which a window's pictures are chosen; None for one picture
+        fps: frames per second between which a window's frames are chosen; None for one frame
             per window.
-        frames: pictures per window, 1 without `fps`.
+        frames: frames per window, 1 without `fps`.
     """
 
     clip_len: Fraction
@@ -50,20 +50,20 @@ class Windows:
             )
         if (self.fps * self.clip_len).denominator != 1:
             raise UserError(
-                f"windows: clip_len {self.clip_len} is no whole number of pictures at {self.fps}"
+                f"windows: clip_len {self.clip_len} is no whole number of frames at {self.fps}"
                 f" fps; allowed are multiples of 1/{self.fps}"
             )
 
     @property
     def length(self) -> int:
-        """Pictures between which one row's are chosen."""
+        """Frames between which one row's are chosen."""
         return 1 if self.fps is None else int(self.clip_len * self.fps)
 
 
-def picture_rate(clip_len: Fraction, duration_seconds: float | None) -> Fraction:
-    """Pictures per second for one picture per window.
+def frame_rate(clip_len: Fraction, duration_seconds: float | None) -> Fraction:
+    """Frames per second for one frame per window.
 
-    A clip hardly longer than one window gives two pictures, or one per half second: the rate is
+    A clip hardly longer than one window gives two frames, or one per half second: the rate is
     2 over its whole seconds.
 
     Args:
@@ -77,15 +77,15 @@ def picture_rate(clip_len: Fraction, duration_seconds: float | None) -> Fraction
     return 1 / clip_len
 
 
-def row_count(pictures: int, windows: Windows, duration_seconds: float | None) -> int:
-    """Rows of a clip that shows `pictures` pictures at `windows.fps`.
+def row_count(frames: int, windows: Windows, duration_seconds: float | None) -> int:
+    """Rows of a clip that shows `frames` frames at `windows.fps`.
 
-    Pictures are filled up to whole seconds and seconds to a multiple of clip_len's numerator; of
+    Frames are filled up to whole seconds and seconds to a multiple of clip_len's numerator; of
     the windows in there, those that begin before the stated duration stay. Without a stated
     duration all stay.
     """
     assert windows.fps is not None
-    seconds = -(-pictures // windows.fps)
+    seconds = -(-frames // windows.fps)
     whole = -(-seconds // windows.clip_len.numerator)
     rows = whole * windows.clip_len.denominator
     if duration_seconds and duration_seconds > 0:
@@ -94,14 +94,14 @@ def row_count(pictures: int, windows: Windows, duration_seconds: float | None) -
 
 
 def places_in_window(windows: Windows, average_rate: Fraction) -> Indices:
-    """Return int64[frames]: where in a window of `windows.length` pictures a row's pictures are.
+    """Return int64[frames]: where in a window of `windows.length` frames a row's frames are.
 
-    They spread evenly over what `frames` pictures at every second one of the source would span,
-    computed in float32 as torch's linspace does; a window that is shorter repeats its last picture.
+    They spread evenly over what `frames` frames at every second one of the source would span,
+    computed in float32 as torch's linspace does; a window that is shorter repeats its last frame.
 
     Args:
         windows: with an fps.
-        average_rate: pictures per second of the source; its whole part counts.
+        average_rate: frames per second of the source; its whole part counts.
     """
     assert windows.fps is not None
     count = windows.frames
@@ -114,18 +114,18 @@ def places_in_window(windows: Windows, average_rate: Fraction) -> Indices:
     return np.clip(spread, 0, windows.length - 1).astype(np.int64)
 
 
-def window_pictures(
-    pictures: int, windows: Windows, *, duration_seconds: float | None, average_rate: Fraction
+def window_frames(
+    frames: int, windows: Windows, *, duration_seconds: float | None, average_rate: Fraction
 ) -> Indices:
-    """Return int64[rows, frames]: which of `pictures` pictures at `windows.fps` make each row.
+    """Return int64[rows, frames]: which of `frames` frames at `windows.fps` make each row.
 
-    Whole seconds are reached by repeating the last picture, whole windows by repeating the last
+    Whole seconds are reached by repeating the last frame, whole windows by repeating the last
     second, so a row may go back in time.
     """
     assert windows.fps is not None
-    rows = row_count(pictures, windows, duration_seconds)
+    rows = row_count(frames, windows, duration_seconds)
     starts = np.arange(rows, dtype=np.int64) * windows.length
     places = starts[:, None] + places_in_window(windows, average_rate)[None]
-    filled = -(-pictures // windows.fps) * windows.fps
+    filled = -(-frames // windows.fps) * windows.fps
     repeated = filled - windows.fps + places % windows.fps
-    return np.minimum(np.where(places < filled, places, repeated), pictures - 1)
+    return np.minimum(np.where(places < filled, places, repeated), frames - 1)

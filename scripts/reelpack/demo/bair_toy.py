@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from reelpack.core.arrays import Frame
 from reelpack.core.files import replace_file
-from reelpack.video.bair import PICTURE_KEY, PICTURES, SIDE
+from reelpack.video.bair import FRAME_KEY, FRAMES, SIDE
 from reelpack.video.tfrecord import example, frame_record
 
 TAR = "bair_robot_pushing_dataset_v0.tar"
@@ -31,7 +32,6 @@ FILES: Mapping[str, tuple[tuple[int, int], ...]] = {
 SEEDS = {"train": 100, "test": 200}
 
 Point = NDArray[np.float64]
-Picture = NDArray[np.uint8]
 
 COLOURS = np.array(
     [
@@ -78,8 +78,8 @@ class Push:
         positions: float32[30,3], where the gripper is, in widths of the table.
     """
 
-    main: Picture
-    aux1: Picture
+    main: Frame
+    aux1: Frame
     actions: NDArray[np.float32]
     positions: NDArray[np.float32]
 
@@ -113,11 +113,11 @@ def write_bair_toy(path: Path) -> int:
 
 def _payload(made: Push) -> bytes:
     features: dict[str, bytes | list[float]] = {}
-    for number in range(PICTURES):
+    for number in range(FRAMES):
         features[f"{number}/action"] = made.actions[number].tolist()
         features[f"{number}/endeffector_pos"] = made.positions[number].tolist()
         features[f"{number}/image_main/encoded"] = made.main[number].tobytes()
-        features[PICTURE_KEY.format(number)] = made.aux1[number].tobytes()
+        features[FRAME_KEY.format(number)] = made.aux1[number].tobytes()
     return example(features)
 
 
@@ -125,10 +125,10 @@ def push(seed: int) -> Push:
     """Make one sequence: the gripper sweeps over the table and pushes what is in its way."""
     noise = np.random.default_rng(seed)
     things, places = _things(noise)
-    path = _path(noise, places, PICTURES + 1)
+    path = _path(noise, places, FRAMES + 1)
     scenes = _pushed(path[:-1], places, things)
     aux1 = np.stack([_draw(gripper, lying, things) for gripper, lying in scenes])
-    height = np.zeros((PICTURES, 1))
+    height = np.zeros((FRAMES, 1))
     moves = np.concatenate([np.diff(path, axis=0) / SIDE, height, height], axis=1)
     positions = np.concatenate([path[:-1] / SIDE, height + 0.1], axis=1)
     return Push(
@@ -195,7 +195,7 @@ def _length(way: Point) -> float:
     return float(np.sqrt(way[0] * way[0] + way[1] * way[1]))
 
 
-def _draw(gripper: Point, places: list[Point], things: list[Thing]) -> Picture:
+def _draw(gripper: Point, places: list[Point], things: list[Thing]) -> Frame:
     """Return uint8[64,64,3]: table, things, and above them the arm that comes from the top.
 
     Everything is drawn at whole pixels, so that equal things look equal wherever they lie.

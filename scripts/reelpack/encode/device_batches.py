@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError
 from reelpack.core.files import write_bytes
 from reelpack.encode.codes import clip_bytes
 from reelpack.encode.rows import check_same_size, row_of
 from reelpack.encoders.base import Encoder, encode_batch
-from reelpack.images.files import Frame
 
 # A clip with more pixels is encoded as it is decoded: disk stays small for videos of hours.
 PIXEL_BYTES = 4 << 30
@@ -115,7 +115,7 @@ class _Waiting:
 
 
 class DeviceBatches:
-    """Fills an encoder's batches across clips, those of each picture size by themselves.
+    """Fills an encoder's batches across clips, those of each frame size by themselves.
 
     Args:
         encoder: any encoder.

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from reelpack.clips.table import Clip
+from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError, UserError
 from reelpack.core.files import sha256_file, write_bytes
 from reelpack.encode.codes import split_codes
@@ -25,7 +26,6 @@ from reelpack.encode.encode import encoder_modules, encoder_of, keyed_clips, usa
 from reelpack.encode.rows import ClipRows
 from reelpack.encoders.base import Encoder
 from reelpack.frames.clip_pixels import EncodeSettings, shared_pixels
-from reelpack.images.files import Frame
 from reelpack.jobs.journal import Journal, holding, settled_keys
 from reelpack.jobs.ledger import merge_ledgers, read_ledger
 from reelpack.jobs.pool import counted, run_clips

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError
 from reelpack.encode.codes import clip_bytes
 from reelpack.encoders.base import Encoder, encode_batch
-from reelpack.images.files import Frame
 
 
 def row_of(frames: Sequence[Frame], window: int) -> Frame:

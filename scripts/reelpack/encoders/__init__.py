@@ -1,4 +1,4 @@
-"""Models that turn pictures into tokens or features, one file each behind one small interface."""
+"""Models that turn frames into tokens or features, one file each behind one small interface."""
 
 from reelpack.encoders.base import Encoder, encode_frames
 from reelpack.encoders.load import load_encoder

@@ -9,21 +9,21 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError, UserError
 
-Frame = npt.NDArray[np.uint8]
 Rows = npt.NDArray[np.number[Any]]
 
 
 class Encoder(Protocol):
-    """A model that turns pictures into tokens, or pictures or windows of them into features.
+    """A model that turns frames into tokens, or frames or windows of them into features.
 
     Attributes:
         name: what recipes call it.
-        result_version: raised by hand when the results of equal pictures change.
+        result_version: raised by hand when the results of equal frames change.
         batch_size: rows per call; always the same, so that no kernel is chosen by chance.
-        window: frames that make one row; 1 where a row is a picture.
-        side: side in pixels of the square pictures that it takes, or None for any size.
+        window: frames that make one row; 1 where a row is a frame.
+        side: side in pixels of the square frames that it takes, or None for any size.
         width: numbers per row (d), or None for tokens.
         dtype: of the results.
     """
@@ -50,7 +50,7 @@ class Encoder(Protocol):
             Integer tokens [batch_size, ...], or features float32[batch_size, width].
 
         Raises:
-            ClipError: `encode`, when the encoder cannot take pictures of this size.
+            ClipError: `encode`, when the encoder cannot take frames of this size.
         """
         ...
 
@@ -151,7 +151,7 @@ def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
         yield group
 
 
-def check_pictures(frames: Frame, *, encoder: str, stride: int) -> None:
+def check_frames(frames: Frame, *, encoder: str, stride: int) -> None:
     """Raise ClipError unless `frames` is uint8[B, H, W, 3], its sides multiples of `stride`."""
     if frames.dtype != np.uint8 or frames.ndim != 4 or frames.shape[3] != 3:
         raise ClipError(

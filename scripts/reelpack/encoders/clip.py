@@ -1,4 +1,4 @@
-"""The picture towers of CLIP: one picture to its place in the space shared with texts.
+"""The image towers of CLIP: one frame to its place in the space shared with texts.
 
 A. Radford et al., "Learning Transferable Visual Models From Natural Language Supervision", 2021,
 arXiv 2103.00020: ViT-B/32 (512 numbers) and RN50x4 (640), not divided by their norm. The published
@@ -38,10 +38,10 @@ def network(name: str) -> nn.Module:
 
 
 def read(path: Path, *, name: str) -> dict[str, Tensor]:
-    """Read the picture tower of OpenAI's archive, by timm's names.
+    """Read the image tower of OpenAI's archive, by timm's names.
 
     Raises:
-        UserError: an unreadable archive, or one without a picture tower of this kind.
+        UserError: an unreadable archive, or one without a image tower of this kind.
     """
     tower = {
         key: tensor.float()

@@ -1,4 +1,4 @@
-"""The encoder of the DALL-E discrete VAE: pictures to one token of 8192 per 8x8 pixels.
+"""The encoder of the DALL-E discrete VAE: frames to one token of 8192 per 8x8 pixels.
 
 A. Ramesh et al., "Zero-Shot Text-to-Image Generation", 2021, arXiv 2102.12092, appendix A: a 7x7
 convolution, four groups of residual blocks with max-pooling between them, and a 1x1 convolution to
@@ -19,8 +19,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from reelpack.config.encoder_cards import CARDS
+from reelpack.core.arrays import Frame
 from reelpack.core.errors import UserError
-from reelpack.encoders.base import Frame, check_pictures
+from reelpack.encoders.base import check_frames
 
 CARD = CARDS["dalle"]
 STRIDE = CARD.stride
@@ -104,7 +105,7 @@ def _shapes(sizes: Sizes) -> dict[str, tuple[int, ...]]:
 class DalleEncoder:
     """Tokens of the dVAE encoder: the argmax over the vocabulary at an eighth of the resolution.
 
-    Computes in float32, on the CPU one picture at a time.
+    Computes in float32, on the CPU one frame at a time.
 
     Args:
         weights: safetensors file of kind `dalle_encoder`.
@@ -140,7 +141,7 @@ class DalleEncoder:
 
     def encode(self, frames: Frame) -> npt.NDArray[np.int16]:
         """Encode uint8[B, H, W, 3], H and W multiples of 8, to int16[B, H/8, W/8]."""
-        check_pictures(frames, encoder="the dVAE encoder", stride=STRIDE)
+        check_frames(frames, encoder="the dVAE encoder", stride=STRIDE)
         with torch.inference_mode():
             pixels = torch.from_numpy(frames).to(self.device).permute(0, 3, 1, 2)
             features = self.features(pixels.float().div_(255).mul_(0.8).add_(0.1))

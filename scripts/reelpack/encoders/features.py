@@ -1,4 +1,4 @@
-"""Encoders of features: pictures, or windows of them, to one vector each.
+"""Encoders of features: frames, or windows of them, to one vector each.
 
 Flows in: uint8 pixels as decoded and cropped. Flows out: float32 rows. Everything between (division,
 mean and std, the network, the L2 norm where the card asks for it) happens here, in this order.
@@ -19,8 +19,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from reelpack.config.encoder_cards import EncoderCard, encoder_card
+from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError, UserError
-from reelpack.encoders.base import Frame
 
 Precision = Literal["fp32", "fp16", "bf16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
@@ -74,7 +74,7 @@ class FeatureEncoder:
         """Encode uint8[B, H, W, 3], or uint8[B, window, H, W, 3], to float32[B, width].
 
         Raises:
-            ClipError: `encode`, when pictures have another size than the model takes, or the rows
+            ClipError: `encode`, when frames have another size than the model takes, or the rows
                 hold a number that is not finite.
         """
         check_rows(frames, name=self.name, card=self.card)

@@ -1,4 +1,4 @@
-"""ResNet-152, trained on ImageNet: a picture of any size to the mean of its last feature map.
+"""ResNet-152, trained on ImageNet: a frame of any size to the mean of its last feature map.
 
 K. He et al., "Deep Residual Learning for Image Recognition", 2015, arXiv 1512.03385, with
 torchvision's weights IMAGENET1K_V1, which HERO's published features were made with. timm's model has

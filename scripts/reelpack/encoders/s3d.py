@@ -3,7 +3,7 @@
 S. Xie et al., "Rethinking Spatiotemporal Feature Learning", 2018, arXiv 1712.04851: Inception blocks
 whose 3x3x3 convolutions are split into space and time, each branch gated by its own mean. A. Miech
 et al., "End-to-End Learning of Visual Representations from Uncurated Instructional Videos", 2020,
-arXiv 1912.06430, trained it on pictures folded by two in time, height and width ("space to depth").
+arXiv 1912.06430, trained it on frames folded by two in time, height and width ("space to depth").
 Parameter names are those of the published file.
 """
 

@@ -37,8 +37,8 @@ def network(name: str) -> nn.Module:
 def read(path: Path, *, name: str) -> dict[str, Tensor]:
     """Read a safetensors file of timm's collection.
 
-    Position embeddings of another picture size are resampled to the card's, once and here, as timm
-    does it (bicubic with antialiasing): DINOv2's are published for pictures of 518.
+    Position embeddings of another frame size are resampled to the card's, once and here, as timm
+    does it (bicubic with antialiasing): DINOv2's are published for frames of 518.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file

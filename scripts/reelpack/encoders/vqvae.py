@@ -1,4 +1,4 @@
-"""The VQ-VAE of Latent Video Transformer: pictures to several codes per 4x4 pixels, and back.
+"""The VQ-VAE of Latent Video Transformer: frames to several codes per 4x4 pixels, and back.
 
 R. Rakhimov et al., "Latent Video Transformer", 2020, arXiv 2006.10704, after A. van den Oord et
 al., "Neural Discrete Representation Learning", 2017, arXiv 1711.00937. Modules and parameters carry
@@ -19,9 +19,10 @@ import torch
 from torch import Tensor, nn
 
 from reelpack.config.encoder_cards import CARDS
+from reelpack.core.arrays import Frame
 from reelpack.core.errors import UserError
 from reelpack.core.results import canonical
-from reelpack.encoders.base import Frame, check_pictures
+from reelpack.encoders.base import check_frames
 
 CARD = CARDS["vqvae"]
 STRIDE = CARD.stride
@@ -103,7 +104,7 @@ class Layers(nn.Module):
         return y
 
 
-def picture_encoder(sizes: Architecture) -> Layers:
+def frame_encoder(sizes: Architecture) -> Layers:
     """Return the network from float[B, 3, H, W] in [-1, 1] to float[B, filters, H/4, W/4]."""
     filters = sizes.filters
     return Layers(
@@ -116,7 +117,7 @@ def picture_encoder(sizes: Architecture) -> Layers:
     )
 
 
-def picture_decoder(sizes: Architecture) -> Layers:
+def frame_decoder(sizes: Architecture) -> Layers:
     """Return the network from float[B, filters, h, w] to float[B, 3, 4h, 4w] in [-1, 1]."""
     filters = sizes.filters
     return Layers(
@@ -203,8 +204,8 @@ class VQVAE(nn.Module):
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         self.architecture = architecture
-        self.encoder = picture_encoder(architecture)
-        self.generator = picture_decoder(architecture)
+        self.encoder = frame_encoder(architecture)
+        self.generator = frame_decoder(architecture)
         self.codebook = Codebook(architecture)
 
     def encode(self, frames: Tensor) -> Tensor:
@@ -226,9 +227,9 @@ def to_signed(frames: Tensor) -> Tensor:
     return frames.permute(0, 3, 1, 2).float().div_(255).sub_(0.5).div_(0.5)
 
 
-def to_pixels(pictures: Tensor) -> Tensor:
+def to_pixels(frames: Tensor) -> Tensor:
     """Map float[B, 3, H, W] in [-1, 1] to uint8[B, H, W, 3], rounded down like the paper's code."""
-    pixels = (pictures * 0.5 + 0.5).mul_(255).clamp_(0, 255).to(torch.uint8)
+    pixels = (frames * 0.5 + 0.5).mul_(255).clamp_(0, 255).to(torch.uint8)
     return pixels.permute(0, 2, 3, 1).contiguous()
 
 
@@ -285,7 +286,7 @@ class VQVAEEncoder:
 
     def encode(self, frames: Frame) -> npt.NDArray[np.int64]:
         """Encode uint8[B, H, W, 3], H and W multiples of 4, to int64[B, codebooks, H/4, W/4]."""
-        check_pictures(frames, encoder="the VQ-VAE", stride=STRIDE)
+        check_frames(frames, encoder="the VQ-VAE", stride=STRIDE)
         with torch.inference_mode():
             tokens = self.model.encode(torch.from_numpy(frames).to(self.device))
             return np.asarray(tokens.cpu().numpy(), dtype=np.int64)

@@ -99,7 +99,7 @@ def mp3_of(
     """Return the sound of a file as an mp3 file of 32 kHz and one channel, made by LAME.
 
     A window is cut to the sample; its seconds count from the start of the file. Where the sound begins
-    later than the window, silence fills the gap, so that it stays with the pictures.
+    later than the window, silence fills the gap, so that it stays with the frames.
 
     Raises:
         ClipError: "no_audio", "missing", "corrupt" or "decode".

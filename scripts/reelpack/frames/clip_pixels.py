@@ -1,4 +1,4 @@
-"""From clips, or their staged shards, to the pictures that recipes encode.
+"""From clips, or their staged shards, to the frames that recipes encode.
 
 Flows in: a clip and what recipes ask of it. Flows out: per frame the crop of every crop set, for one
 recipe or, from a single decode, for several.
@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from reelpack.clips.table import Clip
 from reelpack.config.recipes import Product
+from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError
 from reelpack.frames.extract import crop_of, open_shard, sampling_of, scale_of
-from reelpack.images.files import Frame
 from reelpack.video.decode import Request, decode_frames, decode_requests
 from reelpack.video.geometry import Crop, crop_frame
 
@@ -89,7 +89,7 @@ def shared_pixels(
 ) -> Iterator[tuple[int, list[Frame]]]:
     """Yield (number of the member, crops) for several streamed recipes from one decode.
 
-    A member that cannot have its pictures gets an empty list once, and none after.
+    A member that cannot have its frames gets an empty list once, and none after.
 
     Raises:
         SharedDecodeError: see `decode_requests`.

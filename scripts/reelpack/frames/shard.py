@@ -1,6 +1,6 @@
 """Frame shards: uncompressed tars of `{clip_id}/{n:06d}.png` or `.jpg` with time stamps, in list order.
 
-Behind the pictures of a clip stands `{clip_id}/index.json` with their time stamps in seconds. A clip's
+Behind the frames of a clip stands `{clip_id}/index.json` with their time stamps in seconds. A clip's
 members lie together, so a shard is the plain concatenation of its clips. The codec is PNG at zlib level 1:
 lossless, a third of the raw bytes, and every reader has it; lossless WebP takes 0.7 of its bytes and 1.3 of
 its time (tests/bench/codecs.py). Where the recipe's frames are JPEG files, they are kept as such.
@@ -19,8 +19,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
+from reelpack.core.arrays import Frame
 from reelpack.core.files import reading
-from reelpack.images.files import Frame, decode_picture, encode_picture
+from reelpack.images.files import decode_picture, encode_picture
 from reelpack.jobs.ledger import LedgerRow
 
 INDEX = "index.json"

@@ -12,10 +12,10 @@ from functools import partial
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-Frame = NDArray[np.uint8]
+from reelpack.core.arrays import Frame
+
 ImageKind = Literal["png", "jpeg", "webp"]
 SUFFIXES: dict[ImageKind, str] = {"png": "png", "jpeg": "jpg", "webp": "webp"}
 # Settings of libjpeg and libwebp at which artefacts are hard to see; Pillow's own are 75 and 80.

@@ -21,10 +21,10 @@ from PIL import Image
 from torch import Tensor, nn
 
 from reelpack.config.training import check_sharing, decisive
+from reelpack.core.arrays import Frame
 from reelpack.core.errors import UserError
 from reelpack.core.files import replace_file
 from reelpack.core.results import canonical
-from reelpack.encoders.base import Frame
 from reelpack.encoders.vqvae import (
     STRIDE,
     VQVAE,

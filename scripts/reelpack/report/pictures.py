@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from reelpack.images.files import Frame
+from reelpack.core.arrays import Frame
 
 _THUMB_HEIGHT = 72
 _GAP = 3

@@ -21,11 +21,12 @@ from PIL import Image
 
 from reelpack.clips.table import Clip
 from reelpack.config.recipes import products
+from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError
 from reelpack.core.files import sha256_file
 from reelpack.frames.clip_pixels import EncodeSettings, pixels
 from reelpack.images.contact_sheet import contact_sheet, token_image
-from reelpack.images.files import Frame, decode_picture
+from reelpack.images.files import decode_picture
 from reelpack.packs import AUDIO, PackEntry, Pictures, get_format
 
 SHOWN_CLIPS = 6

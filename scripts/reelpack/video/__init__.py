@@ -1,4 +1,4 @@
-"""Planned decoding: index a clip, choose pictures, feed the decoder only what they need."""
+"""Planned decoding: index a clip, choose frames, feed the decoder only what they need."""
 
 from reelpack.video import libav_log
 

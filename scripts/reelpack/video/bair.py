@@ -1,4 +1,4 @@
-"""Sequences of BAIR's robot pushing in their tfrecords: 30 pictures of 64 x 64 each."""
+"""Sequences of BAIR's robot pushing in their tfrecords: 30 frames of 64 x 64 each."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from reelpack.core.errors import ClipError
 from reelpack.video.tfrecord import parse_example, read_record, read_records
 
-PICTURES, SIDE = 30, 64
-PICTURE_KEY = "{}/image_aux1/encoded"
+FRAMES, SIDE = 30, 64
+FRAME_KEY = "{}/image_aux1/encoded"
 
 
 def read_sequences(path: Path) -> Iterator[np.ndarray]:
@@ -38,14 +38,14 @@ def _sequence(payload: bytes, where: str) -> np.ndarray:
         features = parse_example(payload)
     except ClipError as error:
         raise ClipError("corrupt", f"{where}: {error.message}") from error
-    pictures = np.empty((PICTURES, SIDE, SIDE, 3), dtype=np.uint8)
-    for number in range(PICTURES):
-        key = PICTURE_KEY.format(number)
+    frames = np.empty((FRAMES, SIDE, SIDE, 3), dtype=np.uint8)
+    for number in range(FRAMES):
+        key = FRAME_KEY.format(number)
         data = features.get(key, [b""])[0]
-        if len(data) != pictures[number].nbytes:
+        if len(data) != frames[number].nbytes:
             raise ClipError(
                 "corrupt",
-                f"{where}: {key} has {len(data)} bytes; {pictures[number].nbytes} wanted",
+                f"{where}: {key} has {len(data)} bytes; {frames[number].nbytes} wanted",
             )
-        pictures[number] = np.frombuffer(data, dtype=np.uint8).reshape(SIDE, SIDE, 3)
-    return pictures
+        frames[number] = np.frombuffer(data, dtype=np.uint8).reshape(SIDE, SIDE, 3)
+    return frames

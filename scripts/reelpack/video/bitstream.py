@@ -11,7 +11,7 @@ from enum import IntFlag
 
 Inspector = Callable[[memoryview, bool], int]
 
-# Codecs without memory between pictures, or whose key pictures (as the container marks them)
+# Codecs without memory between frames, or whose key frames (as the container marks them)
 # reset all of it.
 _CONTAINER_KEYS = frozenset(
     {"mjpeg", "prores", "dnxhd", "rawvideo", "huffyuv", "ffvhuff", "utvideo", "png", "vp8", "av1"}
@@ -23,11 +23,11 @@ class Traits(IntFlag):
     """Facts about one packet that a plan may rely on."""
 
     NONE = 0
-    ENTRY = 1  # decoding may start here: no later picture in display order needs an earlier packet
+    ENTRY = 1  # decoding may start here: no later frame in display order needs an earlier packet
     UNREFERENCED = 2  # no other packet needs this one
     PARAMETER_SETS = 4  # carries settings that later packets may need
-    PACKED = 8  # more than one picture: time stamps do not tell them apart
-    LAYERED = 16  # belongs to a higher temporal layer, whose pictures may refer to any below
+    PACKED = 8  # more than one frame: time stamps do not tell them apart
+    LAYERED = 16  # belongs to a higher temporal layer, whose frames may refer to any below
 
 
 # Plain numbers: this runs for each packet, and an enum's operators are slow.
@@ -111,10 +111,10 @@ def _h264_inspector(split: Splitter) -> Inspector:
 
 
 def _hevc_inspector(split: Splitter) -> Inspector:
-    """HEVC: an IRAP picture (types 16 to 21) is an entry, up to its leading pictures.
+    """HEVC: an IRAP frame (types 16 to 21) is an entry, up to its leading frames.
 
-    A sub-layer non-reference picture (even types up to 14) serves no picture of its own temporal
-    layer: no picture at all when the stream has one layer, so higher ones are told.
+    A sub-layer non-reference frame (even types up to 14) serves no frame of its own temporal
+    layer: no frame at all when the stream has one layer, so higher ones are told.
     """
 
     def inspect(data: memoryview, _key: bool) -> int:
@@ -151,7 +151,7 @@ def _inspect_mpeg4(data: memoryview, _key: bool) -> int:
 
 
 def _inspect_mpeg2(data: memoryview, _key: bool) -> int:
-    """MPEG-1 and MPEG-2: an I picture behind a sequence header is an entry, B is unreferenced."""
+    """MPEG-1 and MPEG-2: an I frame behind a sequence header is an entry, B is unreferenced."""
     content = bytes(data)
     position = content.find(b"\x00\x00\x01\x00")
     kinds = set()

@@ -1,4 +1,4 @@
-"""From a decoded picture to RGB at the wanted size, by libavfilter as the ffmpeg program does it."""
+"""From a decoded frame to RGB at the wanted size, by libavfilter as the ffmpeg program does it."""
 
 from __future__ import annotations
 
@@ -9,21 +9,22 @@ import av
 import av.filter
 import numpy as np
 
-from reelpack.video.geometry import Picture, Scale, orientation, scaled_size, square_frame
+from reelpack.core.arrays import Frame
+from reelpack.video.geometry import Scale, orientation, scaled_size, square_frame
 from reelpack.video.index import VideoIndex
 from reelpack.video.jpeg import MJPEG_FORMATS, MjpegEncoder, jpeg_bytes
 
-Image = Picture | bytes
+Image = Frame | bytes
 
 
 class Converter:
-    """Turns the pictures of one clip into `uint8[height, width, 3]`, or JPEG files, for one `Scale`.
+    """Turns the frames of one clip into `uint8[height, width, 3]`, or JPEG files, for one `Scale`.
 
-    The size is fixed by the clip's own size, so pictures of another size in mid-stream are brought
-    to it. One filter graph serves until a picture of another layout arrives.
+    The size is fixed by the clip's own size, so frames of another size in mid-stream are brought
+    to it. One filter graph serves until a frame of another layout arrives.
 
     Args:
-        rate: chosen pictures per second, which decides over the quality of `jpeg: ffmpeg`; by
+        rate: chosen frames per second, which decides over the quality of `jpeg: ffmpeg`; by
             default the clip's own rate.
     """
 
@@ -39,17 +40,17 @@ class Converter:
         self._encode = MjpegEncoder(rate or index.average_rate or Fraction(25), aspect)
 
     def __call__(self, frame: av.VideoFrame) -> Image:
-        """Convert one picture; the array belongs to the caller."""
+        """Convert one frame; the array belongs to the caller."""
         layout = (
             frame.width, frame.height, frame.format.name, frame.colorspace, frame.color_range,
         )  # fmt: skip
         if self._graph is None or layout != self._layout:
             self._graph, self._layout = self._build(frame), layout
         self._graph.vpush(frame)
-        picture = self._graph.vpull()
+        filtered = self._graph.vpull()
         if self._scale.jpeg == "ffmpeg":
-            return self._encode(picture)
-        pixels: Picture = np.ascontiguousarray(picture.to_ndarray())
+            return self._encode(filtered)
+        pixels: Frame = np.ascontiguousarray(filtered.to_ndarray())
         if self._scale.square is not None:
             pixels = square_frame(pixels, self._scale.square)
         return pixels if self._scale.jpeg is None else jpeg_bytes(pixels, self._scale.jpeg)

@@ -1,4 +1,4 @@
-"""Decode the chosen pictures of a clip, scaled to RGB, feeding the decoder only what they need.
+"""Decode the chosen frames of a clip, scaled to RGB, feeding the decoder only what they need.
 
 Several requests may share one decode of a clip: the decoder then sees what their union needs, and
 every request gets what it would get alone.
@@ -17,12 +17,13 @@ from pathlib import Path
 import av
 import numpy as np
 
+from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError
 from reelpack.video.convert import Converter, Image
-from reelpack.video.geometry import Picture, Scale
+from reelpack.video.decoder import MismatchError, all_frames, planned_frames
+from reelpack.video.geometry import Scale
 from reelpack.video.index import VideoIndex, index_video, read_index
 from reelpack.video.jpeg import jpeg_pixels
-from reelpack.video.pictures import MismatchError, all_pictures, planned_pictures
 from reelpack.video.plan import plan
 from reelpack.video.sampling import Indices, Sampling, filter_rate, sample
 from reelpack.video.source import Packet, StreamChoice, clip_errors, open_source
@@ -34,10 +35,10 @@ KEPT_BYTES = 64 << 20
 
 @dataclass(frozen=True, eq=False)
 class DecodedFrame:
-    """One chosen picture.
+    """One chosen frame.
 
     Args:
-        pts_seconds: its time in seconds from the first shown picture of the stream.
+        pts_seconds: its time in seconds from the first shown frame of the stream.
         images: one for each scale asked for: RGB `uint8[height, width, 3]`, or a JPEG file.
     """
 
@@ -45,7 +46,7 @@ class DecodedFrame:
     images: tuple[Image, ...]
 
     @property
-    def pixels(self) -> tuple[Picture, ...]:
+    def pixels(self) -> tuple[Frame, ...]:
         """The images as RGB `uint8[height, width, 3]`, JPEG files decoded."""
         return tuple(
             jpeg_pixels(image) if isinstance(image, bytes) else image for image in self.images
@@ -54,7 +55,7 @@ class DecodedFrame:
 
 @dataclass(frozen=True)
 class Request:
-    """Pictures that somebody wants of a clip: which ones, and at which scales."""
+    """Frames that somebody wants of a clip: which ones, and at which scales."""
 
     sampling: Sampling
     scales: tuple[Scale, ...]
@@ -75,14 +76,14 @@ def decode_frames(
     index: VideoIndex | None = None,
     planned: bool = True,
 ) -> Iterator[DecodedFrame]:
-    """Decode the pictures that `sampling` chooses, in its order; a repeated one shares its arrays.
+    """Decode the frames that `sampling` chooses, in its order; a repeated one shares its arrays.
 
-    A picture file is a clip of one frame; with a `record` (its number from 1) the path is that of a
-    TFRecord file, picture n of which stands at n seconds.
+    A frame file is a clip of one frame; with a `record` (its number from 1) the path is that of a
+    TFRecord file, frame n of which stands at n seconds.
 
-    With `planned` the decoder sees only what the chosen pictures need; without it, everything. Both
-    give the same frames. A clip that cannot be planned, or whose pictures turn out not to be those
-    of its index, is decoded in full, twice: once to see its pictures, once to take them.
+    With `planned` the decoder sees only what the chosen frames need; without it, everything. Both
+    give the same frames. A clip that cannot be planned, or whose frames turn out not to be those
+    of its index, is decoded in full, twice: once to see its frames, once to take them.
 
     Raises:
         ClipError: "missing", "corrupt", "no_video", "decode", "refused" or "too_short"; frames that
@@ -102,7 +103,7 @@ def decode_frames(
         if number >= len(yielded):
             yield frame
         elif yielded[number] != frame.pts_seconds:
-            raise ClipError("decode", f"{path}: its pictures contradict its time stamps")
+            raise ClipError("decode", f"{path}: its frames contradict its time stamps")
 
 
 def decode_requests(
@@ -187,18 +188,18 @@ class _Job:
             if not wanted:
                 return
             union = np.unique(np.concatenate([chosen for _, chosen in wanted]))
-            pictures = planned_pictures(source, packets, index, plan(index, union, skip=skip))
-            # Stamps are in the order of the pictures, so the decoder's go straight to their places.
+            frames = planned_frames(source, packets, index, plan(index, union, skip=skip))
+            # Stamps are in the order of the frames, so the decoder's go straight to their places.
             places = zip(union.tolist(), index.pts[union].tolist(), strict=True)
-            yield from self._converted(index, wanted, _at_their_places(pictures, places))
+            yield from self._converted(index, wanted, _at_their_places(frames, places))
 
     def by_decoding(self) -> Iterator[tuple[int, DecodedFrame | ClipError]]:
-        """Decode everything to learn its stamps, then again to take the chosen pictures."""
+        """Decode everything to learn its stamps, then again to take the chosen frames."""
         shown = [
-            (stamp, duration) for stamp, duration, _ in all_pictures(self.path, stream=self.stream)
+            (stamp, duration) for stamp, duration, _ in all_frames(self.path, stream=self.stream)
         ]
         if not shown:
-            raise ClipError("decode", f"{self.path}: no picture could be decoded")
+            raise ClipError("decode", f"{self.path}: no frame could be decoded")
         stamps, durations = np.array(shown, dtype=np.int64).T
         index = dataclasses.replace(
             index_video(self.path, stream=self.stream), pts=stamps, durations=durations
@@ -206,30 +207,30 @@ class _Job:
         wanted, errors = self._sample(index)
         yield from errors
         numbers = {number for _, chosen in wanted for number in chosen.tolist()}
-        pictures = (
+        frames = (
             (number, frame)
-            for number, (_, _, frame) in enumerate(all_pictures(self.path, stream=self.stream))
+            for number, (_, _, frame) in enumerate(all_frames(self.path, stream=self.stream))
             if number in numbers
         )
-        yield from self._converted(index, wanted, pictures)
+        yield from self._converted(index, wanted, frames)
 
     def by_reading(self, record: int | None) -> Iterator[tuple[int, DecodedFrame | ClipError]]:
-        """Read pictures that are no video, and take the chosen ones."""
+        """Read frames that are no video, and take the chosen ones."""
         stills = read_stills(self.path, record)
         index = index_stills(self.path, stills)
         wanted, errors = self._sample(index)
         yield from errors
         numbers = sorted({number for _, chosen in wanted for number in chosen.tolist()})
-        pictures = (
+        frames = (
             (number, av.VideoFrame.from_ndarray(stills[number], format="rgb24"))
             for number in numbers
         )
-        yield from self._converted(index, wanted, pictures)
+        yield from self._converted(index, wanted, frames)
 
     def _sample(
         self, index: VideoIndex
     ) -> tuple[list[tuple[int, Indices]], list[tuple[int, ClipError]]]:
-        """The pictures of each request, or why it gets none."""
+        """The frames of each request, or why it gets none."""
         wanted, errors = [], []
         for number, request in enumerate(self.requests):
             try:
@@ -248,9 +249,9 @@ class _Job:
         self,
         index: VideoIndex,
         wanted: Sequence[tuple[int, Indices]],
-        pictures: Iterator[tuple[int, av.VideoFrame]],
+        frames: Iterator[tuple[int, av.VideoFrame]],
     ) -> Iterator[tuple[int, DecodedFrame]]:
-        """Convert each picture once per scale, and give it as often as requests ask for it."""
+        """Convert each frame once per scale, and give it as often as requests ask for it."""
         converters = {
             self._converter_key(number, scale): Converter(
                 scale, index, rate=self._rate(index, number)
@@ -260,7 +261,7 @@ class _Job:
         }
         queues = [(n, self.requests[n].scales, _Queue(chosen.tolist())) for n, chosen in wanted]
         first = int(index.pts[0])
-        for place, picture in pictures:
+        for place, decoded in frames:
             images: dict[tuple[int, Scale], Image] = {}
             seconds = float((int(index.pts[place]) - first) * index.time_base)
             for number, scales, queue in queues:
@@ -270,12 +271,12 @@ class _Job:
                 for key in keys:
                     if key not in images:
                         with clip_errors(self.path, "decode"):
-                            images[key] = converters[key](picture)
+                            images[key] = converters[key](decoded)
                 frame = DecodedFrame(seconds, tuple(images[key] for key in keys))
                 for ready in queue.add(place, frame):
                     yield number, ready
         if any(queue.open for _, _, queue in queues):
-            raise MismatchError("a wanted picture did not come out")
+            raise MismatchError("a wanted frame did not come out")
 
     def _rate(self, index: VideoIndex, number: int) -> Fraction | None:
         return filter_rate(
@@ -314,20 +315,20 @@ class _Queue:
 
 
 def _at_their_places(
-    pictures: Iterator[tuple[int, av.VideoFrame]], wanted: Iterator[tuple[int, int]]
+    frames: Iterator[tuple[int, av.VideoFrame]], wanted: Iterator[tuple[int, int]]
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """Turn stamps into places in the index; `wanted` has (place, stamp), rising.
 
     Raises:
-        MismatchError: a picture is missing, or there are more than wanted.
+        MismatchError: a frame is missing, or there are more than wanted.
     """
-    for stamp, picture in pictures:
+    for stamp, frame in frames:
         place, expected = next(wanted, (-1, None))
         if stamp != expected:
-            raise MismatchError("the pictures are not those wanted")
-        yield place, picture
+            raise MismatchError("the frames are not those wanted")
+        yield place, frame
     if next(wanted, None) is not None:
-        raise MismatchError("a wanted picture did not come out")
+        raise MismatchError("a wanted frame did not come out")
 
 
 class _KeptPackets:

@@ -1,4 +1,4 @@
-"""Picture geometry: from a stored size to the scaled size, the crop's place in it, and the crop itself."""
+"""Frame geometry: from a stored size to the scaled size, the crop's place in it, and the crop itself."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from typing import Literal, get_args
 
 import av
 import numpy as np
-import numpy.typing as npt
 from av.sidedata.sidedata import Type as SideData
 from PIL import Image
 
+from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError, UserError
 from reelpack.video.resize import resize_linear
 
-Picture = npt.NDArray[np.uint8]
 Scaler = Literal[
     "fast_bilinear", "bilinear", "bicubic", "neighbor", "area", "bicublin", "gauss", "sinc",
     "lanczos", "spline",
@@ -30,11 +29,11 @@ FITS: tuple[Fit, ...] = get_args(Fit)
 
 @dataclass(frozen=True)
 class Scale:
-    """How large the pictures become, and how they are kept; with neither side given, at full size.
+    """How large the frames become, and how they are kept; with neither side given, at full size.
 
     Args:
         shorter_side: pixels of the shorter side, scaled by libswscale (see `scaled_size`).
-        square: pixels of both sides: the centre square of the full-size picture, resized by Pillow
+        square: pixels of both sides: the centre square of the full-size frame, resized by Pillow
             with Lanczos, as LVT prepares its Kinetics frames.
         scaler: libswscale's algorithm, also used where only the pixel format changes.
         jpeg: they become JPEG files of this quality (Pillow, colours at half the size), or
@@ -61,7 +60,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Crop:
-    """What becomes of the scaled picture.
+    """What becomes of the scaled frame.
 
     Args:
         size: pixels; of which sides, `fit` says.
@@ -103,7 +102,7 @@ def scaled_size(width: int, height: int, *, shorter_side: int) -> tuple[int, int
 
 
 def crop_offset(width: int, height: int, *, size: int, position: CropPosition) -> tuple[int, int]:
-    """Left upper corner (x, y) of a square crop: `top` is the left edge of a landscape picture.
+    """Left upper corner (x, y) of a square crop: `top` is the left edge of a landscape frame.
 
     Source: github airsplay/vimpac, video2token: int(f * (side - size) / 2) with f = 0, 1, 2.
     """
@@ -111,11 +110,11 @@ def crop_offset(width: int, height: int, *, size: int, position: CropPosition) -
     return int(factor * (width - size) / 2), int(factor * (height - size) / 2)
 
 
-def crop_frame(frame: Picture, crop: Crop | None) -> Picture:
+def crop_frame(frame: Frame, crop: Crop | None) -> Frame:
     """Crop `uint8[height, width, 3]`, see `Crop`: contiguous `uint8`; None does nothing.
 
     Raises:
-        ClipError: "too_small" when a square to cut is larger than the picture.
+        ClipError: "too_small" when a square to cut is larger than the frame.
     """
     if crop is None:
         return frame
@@ -133,7 +132,7 @@ def crop_frame(frame: Picture, crop: Crop | None) -> Picture:
     return np.ascontiguousarray(cut[:, ::-1] if crop.hflip else cut)
 
 
-def square_frame(frame: Picture, size: int) -> Picture:
+def square_frame(frame: Frame, size: int) -> Frame:
     """Centre square of the shorter side of `uint8[height, width, 3]`, then Lanczos to `size`.
 
     The box ((w-m)/2, (h-m)/2, (w+m)/2, (h+m)/2) passes through Pillow's half-even rounding, so
@@ -146,10 +145,10 @@ def square_frame(frame: Picture, size: int) -> Picture:
     return np.asarray(cut.resize((size, size), Image.Resampling.LANCZOS))
 
 
-def pad_frame(frame: Picture, size: int) -> Picture:
+def pad_frame(frame: Frame, size: int) -> Frame:
     """Add black to the shorter side of `uint8[height, width, 3]`, then resize to `size` square.
 
-    Half the difference, rounded down, goes to either side, so a picture is not quite square when
+    Half the difference, rounded down, goes to either side, so a frame is not quite square when
     that is odd: 427x240 becomes 427x426. Resized by Pillow's antialiased bilinear, as torchvision's
     `Resize` does. Source: github tsujuifu/pytorch_violet, _tools and dataset.py.
     """
@@ -160,7 +159,7 @@ def pad_frame(frame: Picture, size: int) -> Picture:
     return np.asarray(resized)
 
 
-def linear_frame(frame: Picture, side: int) -> Picture:
+def linear_frame(frame: Frame, side: int) -> Frame:
     """Scale the shorter side of `uint8[height, width, 3]` to `side` by OpenCV's linear arithmetic.
 
     Both sides are `round(side / shorter * length)` in floating point.
@@ -178,15 +177,15 @@ def _check_jpeg(jpeg: int | str | None, what: str, *, others: tuple[str, ...] = 
 
 
 def orientation(frame: av.VideoFrame) -> tuple[int, tuple[str, ...]]:
-    """Degrees clockwise (0, 90, 180, 270) and the libavfilter filters that put a picture upright.
+    """Degrees clockwise (0, 90, 180, 270) and the libavfilter filters that put a frame upright.
 
-    Both follow from the display matrix that libavcodec attaches to each picture, by the rules of
-    the ffmpeg program's automatic rotation (fftools since 6.0), mirrored pictures included.
+    Both follow from the display matrix that libavcodec attaches to each frame, by the rules of
+    the ffmpeg program's automatic rotation (fftools since 6.0), mirrored frames included.
     """
     try:
         side_data = frame.side_data.get(SideData.DISPLAYMATRIX)  # type: ignore[call-overload]
     except ValueError:
-        # PyAV knows no EXIF data, which cameras put into every picture of their MJPEG videos.
+        # PyAV knows no EXIF data, which cameras put into every frame of their MJPEG videos.
         return _turned(-frame.rotation % 360)
     if side_data is None:
         return 0, ()

@@ -1,4 +1,4 @@
-"""The index of a clip: what its container says about the pictures, read without decoding them."""
+"""The index of a clip: what its container says about the frames, read without decoding them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _STAMPED_FORMATS = frozenset(
 _SETTINGS = frozenset({"new_extradata", "param_change"})
 # A jump as long as this is a counter of 32 bits that ran over, not a pause.
 _WRAP_TICKS = 1 << 30
-# Decoders that give pictures in the order of their packets.
+# Decoders that give frames in the order of their packets.
 _UNORDERED_CODECS = frozenset(
     {"mjpeg", "msmpeg4v1", "msmpeg4v2", "msmpeg4v3", "msmpeg4", "wmv1", "wmv2", "h263", "flv1",
      "huffyuv", "ffvhuff", "utvideo", "rawvideo", "png", "vp8", "prores", "dnxhd", "dvvideo"}
@@ -38,24 +38,24 @@ _UNORDERED_CODECS = frozenset(
 
 @dataclass(frozen=True, eq=False)
 class VideoIndex:
-    """The pictures of a clip's first video stream that a player shows, and how they are stored.
+    """The frames of a clip's first video stream that a player shows, and how they are stored.
 
     Args:
         width, height: stored size in pixels, before `rotation`.
-        rotation: degrees clockwise to turn a picture for display: 0, 90, 180 or 270.
-        average_rate: pictures per second as the container states or libavformat estimates, or None.
+        rotation: degrees clockwise to turn a frame for display: 0, 90, 180 or 270.
+        average_rate: frames per second as the container states or libavformat estimates, or None.
         stated_seconds: the stream's length, where its header states both length and count of its
-            pictures (mp4 and avi do; mkv, webm and mpeg-ts do not): to the microsecond, as the
+            frames (mp4 and avi do; mkv, webm and mpeg-ts do not): to the microsecond, as the
             ffprobe program prints it.
         pts: `int64[n]`, presentation stamps in ticks of `time_base`, in display order.
-        durations: `int64[n]`, ticks that each picture stays, as far as the container knows.
-        origin_pts: the tick at which the file starts, perhaps before the first picture.
-        packet_pts: `int64[m]` in decode order, pictures hidden by edit lists included.
+        durations: `int64[n]`, ticks that each frame stays, as far as the container knows.
+        origin_pts: the tick at which the file starts, perhaps before the first frame.
+        packet_pts: `int64[m]` in decode order, frames hidden by edit lists included.
         packet_traits: `uint8[m]`, `Traits` of each packet.
-        packet_shown: `bool[m]`, False for packets whose picture is hidden.
+        packet_shown: `bool[m]`, False for packets whose frame is hidden.
         stream_count: streams of any kind in the file.
         unplannable: why stamps and packets cannot be matched, None where they can.
-        is_picture: it is one picture that lasts no time.
+        is_frame: it is one frame that lasts no time.
         container_seconds: the file's duration as the container states it, None where it does not.
         pixel_aspect: width over height of a stored pixel, None where nothing states it.
     """
@@ -77,14 +77,14 @@ class VideoIndex:
     stream_count: int
     has_audio: bool
     unplannable: str | None
-    is_picture: bool = False
+    is_frame: bool = False
     stated_seconds: float | None = None
     container_seconds: float | None = None
     pixel_aspect: Fraction | None = None
 
     @property
     def plannable(self) -> bool:
-        """Whether pictures can be chosen and found without decoding everything."""
+        """Whether frames can be chosen and found without decoding everything."""
         return self.unplannable is None
 
     @property
@@ -99,7 +99,7 @@ class VideoIndex:
 
     @property
     def duration_seconds(self) -> float:
-        """Seconds from the first shown picture to the end of the last."""
+        """Seconds from the first shown frame to the end of the last."""
         if not len(self.pts):
             return 0.0
         return float((int(self.pts[-1] + self.durations[-1]) - int(self.pts[0])) * self.time_base)
@@ -124,7 +124,7 @@ def index_video(path: Path | str, *, stream: StreamChoice = "first") -> VideoInd
         ClipError: "missing", "corrupt" (not a video file, or cut short) or "no_video".
     """
     with open_source(path, stream=stream) as source:
-        probe = _FirstPicture(source)
+        probe = _FirstFrame(source)
         index = read_index(source, keep=probe.feed)
     return dataclasses.replace(index, rotation=probe.rotation)
 
@@ -157,7 +157,7 @@ def read_index(source: Source, *, keep: Callable[[Packet], None] | None = None) 
             keep(packet)
     source.check_complete(len(stamps))
     if not stamps:
-        raise ClipError("corrupt", f"{source.path}: the video stream has no pictures")
+        raise ClipError("corrupt", f"{source.path}: the video stream has no frames")
     packet_pts, known = _packet_stamps(stamps)
     packet_traits = np.array(traits, dtype=np.uint8)
     packet_shown = np.array(shown, dtype=np.bool_)
@@ -193,8 +193,8 @@ def read_index(source: Source, *, keep: Callable[[Packet], None] | None = None) 
     )
 
 
-class _FirstPicture:
-    """Decodes packets until the first picture comes out, which alone tells the rotation."""
+class _FirstFrame:
+    """Decodes packets until the first frame comes out, which alone tells the rotation."""
 
     def __init__(self, source: Source) -> None:
         self._decoder = source.decoder()
@@ -234,7 +234,7 @@ def _unplannable(
     decode_stamps: Stamps,
     changes: int,
 ) -> str | None:
-    """Why the stamps cannot be trusted to name the decoder's pictures, or None."""
+    """Why the stamps cannot be trusted to name the decoder's frames, or None."""
     if packet_pts is None:
         return "packets without presentation stamps"
     if len(np.unique(packet_pts)) != len(packet_pts):
@@ -244,7 +244,7 @@ def _unplannable(
     if (decode_stamps[1:] <= decode_stamps[:-1]).any():
         return "decode stamps that do not rise"
     if (traits & Traits.PACKED).any():
-        return "packets with several pictures"
+        return "packets with several frames"
     if changes:
         return "settings that change inside the stream"
     if _STAMPED_FORMATS.isdisjoint(source.container.format.name.split(",")) and not (
@@ -255,10 +255,10 @@ def _unplannable(
 
 
 def _order_is_known(codec: str, packet_pts: Stamps, traits: npt.NDArray[np.uint8]) -> bool:
-    """Whether guessed stamps agree with the order in which the decoder gives its pictures."""
+    """Whether guessed stamps agree with the order in which the decoder gives its frames."""
     order = np.arange(len(packet_pts))
     if codec in {"mpeg4", "mpeg2video", "mpeg1video"}:
-        # A picture that others refer to is shown after the unreferenced ones that follow it.
+        # A frame that others refer to is shown after the unreferenced ones that follow it.
         references = np.flatnonzero((traits & Traits.UNREFERENCED) == 0)
         place = order - 1
         place[references] = np.append(references[1:] - 1, len(order) - 1)

@@ -1,4 +1,4 @@
-"""Pictures as JPEG files: by Pillow at a fixed quality, or as the ffmpeg program writes them."""
+"""Frames as JPEG files: by Pillow at a fixed quality, or as the ffmpeg program writes them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import av.filter
 import numpy as np
 from PIL import Image
 
-from reelpack.video.geometry import Picture
+from reelpack.core.arrays import Frame
 
 # What libavcodec's encoder takes; libavfilter chooses the one that loses least.
 MJPEG_FORMATS = "yuvj420p|yuvj422p|yuvj444p"
 
 
-def jpeg_bytes(frame: Picture, quality: int) -> bytes:
+def jpeg_bytes(frame: Frame, quality: int) -> bytes:
     """A JPEG file of `uint8[height, width, 3]`: libjpeg, colours at half the size, baseline.
 
     OpenCV's `imencode` with the same quality gives the same file.
@@ -26,7 +26,7 @@ def jpeg_bytes(frame: Picture, quality: int) -> bytes:
     return stream.getvalue()
 
 
-def jpeg_pixels(data: bytes) -> Picture:
+def jpeg_pixels(data: bytes) -> Frame:
     """Decode a JPEG file to RGB `uint8[height, width, 3]`."""
     with Image.open(io.BytesIO(data)) as image:
         return np.asarray(image.convert("RGB"))
@@ -35,12 +35,12 @@ def jpeg_pixels(data: bytes) -> Picture:
 class MjpegEncoder:
     """JPEG files as `ffmpeg -i CLIP %d.jpg` writes them, one clip in one thread.
 
-    No quality is set there: libavcodec aims at 200 kbit/s, so a picture's quality follows from the
-    rate and from the pictures before it. The program encodes with several threads, each of which
-    follows the pictures that chance gives it; here it is one, as with its `-threads 1`.
+    No quality is set there: libavcodec aims at 200 kbit/s, so a frame's quality follows from the
+    rate and from the frames before it. The program encodes with several threads, each of which
+    follows the frames that chance gives it; here it is one, as with its `-threads 1`.
 
     Args:
-        rate: pictures per second.
+        rate: frames per second.
         pixel_aspect: width over height of a pixel, written into the file; None for unknown.
     """
 
@@ -51,7 +51,7 @@ class MjpegEncoder:
         self._count = 0
 
     def __call__(self, frame: av.VideoFrame) -> bytes:
-        """Encode the next picture, of one of `MJPEG_FORMATS`; all are of one size and format."""
+        """Encode the next frame, of one of `MJPEG_FORMATS`; all are of one size and format."""
         if self._context is None:
             self._context = self._open(frame)
         frame.pts, frame.time_base = self._count, 1 / self._rate

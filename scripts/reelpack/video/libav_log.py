@@ -1,4 +1,4 @@
-"""libav's log: kept away from stderr, and read for the few messages that tell of lost pictures.
+"""libav's log: kept away from stderr, and read for the few messages that tell of lost frames.
 
 Some losses are no error to libav: it goes on with what is left and says so in its log only.
 """
@@ -10,7 +10,7 @@ import threading
 
 import av.logging
 
-# A reference picture is missing (H.264); part of a file was skipped to find its structure again
+# A reference frame is missing (H.264); part of a file was skipped to find its structure again
 # (Matroska). Other complaints are common in files that decode well.
 _LOSSES = ("Frame num gap", "exceeds containing master element")
 

@@ -1,4 +1,4 @@
-"""From wanted pictures to the packets that the decoder must see."""
+"""From wanted frames to the packets that the decoder must see."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Segment:
 
     Args:
         packets: `int64[f]`, positions in decode order of the packets to feed.
-        expected: stamps of the pictures that come out, rising.
+        expected: stamps of the frames that come out, rising.
         wanted: the stamps among them that were asked for.
     """
 
@@ -40,11 +40,11 @@ class Plan:
 
 
 def plan(index: VideoIndex, wanted: npt.NDArray[np.int64], *, skip: bool = True) -> Plan:
-    """Plan the decoding of pictures `wanted`, indices into `index.pts`.
+    """Plan the decoding of frames `wanted`, indices into `index.pts`.
 
-    Decoding starts at the last entry before a wanted picture when that leaves packets out,
+    Decoding starts at the last entry before a wanted frame when that leaves packets out,
     unreferenced packets that are not wanted are dropped, and nothing is fed behind the packet of
-    the last wanted picture. With `skip` False every packet is fed: the reference.
+    the last wanted frame. With `skip` False every packet is fed: the reference.
     """
     stamps = np.unique(index.pts[wanted])
     if not skip:
@@ -68,7 +68,7 @@ def plan(index: VideoIndex, wanted: npt.NDArray[np.int64], *, skip: bool = True)
 
 
 def packet_span(index: VideoIndex, begin: int, stop: int) -> tuple[int, int]:
-    """First and last packet, in decode order, without which shown pictures begin..stop-1 cannot be decoded.
+    """First and last packet, in decode order, without which shown frames begin..stop-1 cannot be decoded.
 
     Args:
         index: of a clip that is plannable.
@@ -96,7 +96,7 @@ def _usable_entries(index: VideoIndex) -> list[int]:
 
 
 def _entry_for(index: VideoIndex, entries: Sequence[int], position: int, stamp: int) -> int:
-    """The last entry from which a picture can be decoded; 0 when there is none."""
+    """The last entry from which a frame can be decoded; 0 when there is none."""
     place = int(np.searchsorted(entries, position, side="right")) - 1
     while place >= 0 and index.packet_pts[entries[place]] > stamp:
         place -= 1
@@ -111,7 +111,7 @@ def _needed(
     stamps = index.packet_pts[run]
     keep = ~index.droppable[run] | np.isin(stamps, wanted)
     if start > 0:
-        # Pictures shown before the entry may refer to what was skipped.
+        # Frames shown before the entry may refer to what was skipped.
         keep &= stamps >= stamps[0]
     return start + np.flatnonzero(keep)
 

@@ -1,4 +1,4 @@
-"""OpenCV's linear resize of 8-bit pictures, in numpy, to the bit."""
+"""OpenCV's linear resize of 8-bit frames, in numpy, to the bit."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _weights(
     """First neighbour `int64[new]` and the weights `int32[2, new]` of both neighbours.
 
     Positions are single-precision, weights rounded half to even. With `clamp` a position outside
-    the picture takes the border alone.
+    the frame takes the border alone.
     """
     scale = 1.0 / (new / old)
     place = ((np.arange(new) + 0.5) * scale - 0.5).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Which pictures of a clip to take: time stamps in, indices of shown pictures out."""
+"""Which frames of a clip to take: time stamps in, indices of shown frames out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from reelpack.config.windows import Windows, picture_rate, window_pictures
+from reelpack.config.windows import Windows, frame_rate, window_frames
 from reelpack.core.errors import ClipError, UserError
 from reelpack.video.index import VideoIndex
 from reelpack.video.rates import rate_of
@@ -22,21 +22,21 @@ _FAVD_SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Sampling:
-    """A rule that chooses pictures; exactly one of `RULES` is given.
+    """A rule that chooses frames; exactly one of `RULES` is given.
 
     Args:
-        fps: pictures per second, as ffmpeg's `fps` filter with its default rounding (near).
-        uniform: this many pictures, the middles of as many equal parts; a short clip repeats some.
-        every: each shown picture.
-        violet: this many pictures, the inner ends of one part more; a short clip repeats some.
+        fps: frames per second, as ffmpeg's `fps` filter with its default rounding (near).
+        uniform: this many frames, the middles of as many equal parts; a short clip repeats some.
+        every: each shown frame.
+        violet: this many frames, the inner ends of one part more; a short clip repeats some.
             Source: github tsujuifu/pytorch_violet, _tools.
-        favd: this many pictures, as ffmpeg's `fps` filter at `favd` / duration chooses them; what
+        favd: this many frames, as ffmpeg's `fps` filter at `favd` / duration chooses them; what
             it gives beyond is left out, what it gives less is made up by repeating the last.
             Source: github OpenNLPLab/FAVDBench, AVLFormer/data_prepro.
-        windows: the pictures of HERO's windows, one window after another; neither `first` nor
+        windows: the frames of HERO's windows, one window after another; neither `first` nor
             `at_least` goes with it.
         first: keep at most the first n of what the rule chose.
-        at_least: a clip that gives fewer than n pictures is "too_short".
+        at_least: a clip that gives fewer than n frames is "too_short".
         stream: of a file with several video streams, see `source.Source`.
     """
 
@@ -70,23 +70,23 @@ def sample(
     start_seconds: float | None = None,
     end_seconds: float | None = None,
 ) -> Indices:
-    """Choose pictures: `int64[k]`, indices into `index.pts`, perhaps repeating.
+    """Choose frames: `int64[k]`, indices into `index.pts`, perhaps repeating.
 
     They never fall, but for windows behind the end of a clip, which repeat its last second.
 
-    A window keeps the pictures with start <= t < end, t in seconds from the first shown picture;
+    A window keeps the frames with start <= t < end, t in seconds from the first shown frame;
     both ends are rounded to the nearest tick of the stream's time base, as ffmpeg's `-ss` does. A
-    start below zero lies before the first picture: `fps` counts from there.
+    start below zero lies before the first frame: `fps` counts from there.
 
     `fps` without a start counts from the start of the file (`index.origin_pts`), as ffmpeg does: a
     video stream that begins after another one repeats its first choice. With a start it counts
-    from there, and the last picture of the window stays until the next one, which is the choice of
+    from there, and the last frame of the window stays until the next one, which is the choice of
     `ffmpeg -ss START -i FILE -vf trim=end=LENGTH,fps=F`. The program differs where its seek misses
     the start (MPEG-TS and others without an index), where the video stream begins after another
-    one, and with `-to END`, whose length counts from the first picture inside the window: when
-    START falls between two pictures it may reach one picture further.
+    one, and with `-to END`, whose length counts from the first frame inside the window: when
+    START falls between two frames it may reach one frame further.
 
-    A picture file is chosen once by every rule; `favd` then makes up the rest by repeating it.
+    A frame file is chosen once by every rule; `favd` then makes up the rest by repeating it.
 
     Raises:
         ClipError: "too_short" when nothing is in the window, or fewer than `at_least` are chosen;
@@ -96,7 +96,7 @@ def sample(
     window = find_window(index, start_seconds, end_seconds)
     begin, stop = window.begin, window.stop
     rate = filter_rate(index, sampling, start_seconds=start_seconds, end_seconds=end_seconds)
-    if index.is_picture:
+    if index.is_frame:
         frames = 1 if sampling.windows is None else sampling.windows.frames
         chosen = np.zeros(frames, dtype=np.int64)
     elif rate is not None:
@@ -130,7 +130,7 @@ def filter_rate(
     start_seconds: float | None = None,
     end_seconds: float | None = None,
 ) -> Fraction | None:
-    """Pictures per second of the `fps` filter that a rule stands for; None for other rules.
+    """Frames per second of the `fps` filter that a rule stands for; None for other rules.
 
     FAVDBench divides by the length of the window, or by the duration that the container states
     (to the microsecond, as ffprobe prints it); by 10 s where it states none.
@@ -144,12 +144,12 @@ def filter_rate(
 
 @dataclass(frozen=True)
 class Window:
-    """The pictures that a window in seconds keeps.
+    """The frames that a window in seconds keeps.
 
     Args:
         begin, stop: half-open range of indices into `index.pts`, never empty.
         origin_pts: the tick that `fps` counts from.
-        end_pts: the tick at which the last picture ends.
+        end_pts: the tick at which the last frame ends.
     """
 
     begin: int
@@ -177,7 +177,7 @@ def _in_windows(
     start_seconds: float | None,
     end_seconds: float | None,
 ) -> Indices:
-    """The pictures of windows, one window after another; at least one picture, the first.
+    """The frames of windows, one window after another; at least one frame, the first.
 
     A part of a file counts as a file of its own, whose duration is the end asked for, or that of
     the stream if it comes before, less the start.
@@ -186,15 +186,13 @@ def _in_windows(
         raise ClipError("decode", "the stream states no average frame rate, which windows need")
     ends = [end for end in (end_seconds, index.stated_seconds) if end is not None]
     duration = max(min(ends) - (start_seconds or 0.0), 0.0) if ends else None
-    rate = (
-        picture_rate(windows.clip_len, duration) if windows.fps is None else Fraction(windows.fps)
-    )
+    rate = frame_rate(windows.clip_len, duration) if windows.fps is None else Fraction(windows.fps)
     shown = _at_rate(index, rate, window)
     if not len(shown):
         shown = np.array([window.begin], dtype=np.int64)
     if windows.fps is None:
         return shown
-    places = window_pictures(
+    places = window_frames(
         len(shown), windows, duration_seconds=duration, average_rate=index.average_rate
     )
     return shown[places.ravel()]
@@ -213,7 +211,7 @@ def find_window(
     if end_seconds is not None and end_seconds <= start:
         raise UserError(f"window: end_seconds {end_seconds} must be after start_seconds {start}")
     if not len(index.pts):
-        raise ClipError("too_short", "the video stream shows no picture")
+        raise ClipError("too_short", "the video stream shows no frame")
     ticks = index.pts - index.pts[0]
     first = _ticks(start, index.time_base)
     begin = int(np.searchsorted(ticks, first))
@@ -223,15 +221,15 @@ def find_window(
     if begin >= stop:
         raise ClipError(
             "too_short",
-            f"no picture between {start} s and {'the end' if end_seconds is None else end_seconds};"
-            f" the clip shows {len(ticks)} pictures in {index.duration_seconds:.3f} s",
+            f"no frame between {start} s and {'the end' if end_seconds is None else end_seconds};"
+            f" the clip shows {len(ticks)} frames in {index.duration_seconds:.3f} s",
         )
     origin = index.origin_pts if start_seconds is None else int(index.pts[0]) + first
     return Window(begin, stop, origin, _end_of(index, stop))
 
 
 def _end_of(index: VideoIndex, stop: int) -> int:
-    """The tick at which the last picture before position `stop` ends."""
+    """The tick at which the last frame before position `stop` ends."""
     if stop < len(index.pts):
         return int(index.pts[stop])
     return int(index.pts[-1] + index.durations[-1])
@@ -254,8 +252,8 @@ def _fps_indices(
 ) -> Indices:
     """The choice of ffmpeg's `fps` filter (libavfilter/vf_fps.c) for a raw output.
 
-    Picture i is due at slot p = round((pts - origin) * ticks_to_frames); slot k shows the last
-    picture that is due by then, up to the slot in which the last picture ends. With
+    Frame i is due at slot p = round((pts - origin) * ticks_to_frames); slot k shows the last
+    frame that is due by then, up to the slot in which the last frame ends. With
     `fill_start`, slots before the first one repeat it: the program's constant rate output fills
     them where the file holds more than the one stream.
     """

@@ -45,7 +45,7 @@ class Source:
     Args:
         path: the file.
         container: the same, open.
-        stream: "first" of the video streams that are no cover picture, or "largest" of them, which
+        stream: "first" of the video streams that are no cover frame, or "largest" of them, which
             the ffmpeg program takes by itself: the default one before others, then by pixels.
     """
 
@@ -143,9 +143,9 @@ class Source:
     def check_complete(self, packets: int) -> None:
         """Compare what was found with what the container promises, where it promises anything.
 
-        MP4 and MOV list every picture; AVI's header counts them (loosely: one in a hundred may be
+        MP4 and MOV list every frame; AVI's header counts them (loosely: one in a hundred may be
         missing); Matroska and WebM say how long the file is. MPEG-TS, MPEG-PS, live WebM and
-        fragmented MP4 promise nothing: there only a cut through a picture shows.
+        fragmented MP4 promise nothing: there only a cut through a frame shows.
 
         Raises:
             ClipError: "corrupt" when something is missing.
@@ -158,7 +158,7 @@ class Source:
             promised, tolerated = 0, 0
         if packets < promised - tolerated:
             raise ClipError(
-                "corrupt", f"{self.path}: {packets} of {promised} pictures are there, file cut?"
+                "corrupt", f"{self.path}: {packets} of {promised} frames are there, file cut?"
             )
         if self._has_format("matroska") and _is_cut_matroska(self.path):
             raise ClipError("corrupt", f"{self.path}: the file is shorter than it says, cut?")

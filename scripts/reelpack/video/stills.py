@@ -1,7 +1,7 @@
-"""Clips that are no video files: a picture file, or one record of pictures in a TFRecord file.
+"""Clips that are no video files: a frame file, or one record of frames in a TFRecord file.
 
 Flows in: a path, and a record's number where the file holds many clips. Flows out: upright RGB
-pictures and an index over them, on which every sampling rule works as on a video's.
+frames and an index over them, on which every sampling rule works as on a video's.
 """
 
 from __future__ import annotations
@@ -12,24 +12,22 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from reelpack.config.suffixes import PICTURE_SUFFIXES
+from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError
 from reelpack.video.bair import read_sequence
 from reelpack.video.bitstream import Traits
 from reelpack.video.index import VideoIndex, index_video
 from reelpack.video.source import check_file, clip_errors
 
-Pictures = npt.NDArray[np.uint8]
-
 # What web servers send under the name of a .jpg; each reader more is a risk more.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 
 
 def is_still(path: Path, record: int | None) -> bool:
-    """Whether a clip is read whole, as pictures, and not decoded as a video."""
+    """Whether a clip is read whole, as frames, and not decoded as a video."""
     return record is not None or path.suffix.lower() in PICTURE_SUFFIXES
 
 
@@ -37,7 +35,7 @@ def index_clip(path: Path, record: int | None = None) -> VideoIndex:
     """Index a clip of any kind.
 
     Args:
-        path: a video, a picture, or a TFRecord file.
+        path: a video, a frame, or a TFRecord file.
         record: number of the clip, from 1, in a TFRecord file.
 
     Raises:
@@ -48,10 +46,10 @@ def index_clip(path: Path, record: int | None = None) -> VideoIndex:
     return index_video(path)
 
 
-def read_stills(path: Path, record: int | None = None) -> Pictures:
-    """Read a clip that `is_still`: uint8[pictures, height, width, 3], RGB.
+def read_stills(path: Path, record: int | None = None) -> Frame:
+    """Read a clip that `is_still`: uint8[frames, height, width, 3], RGB.
 
-    A picture is turned as its EXIF orientation says; of an animated one the first picture is taken.
+    A frame is turned as its EXIF orientation says; of an animated one the first frame is taken.
 
     Raises:
         ClipError: missing; corrupt, also for a file cut short; refused, for more than 179 million
@@ -69,12 +67,12 @@ def read_stills(path: Path, record: int | None = None) -> Pictures:
         raise ClipError("refused", f"{path}: {error}") from error
     # Pillow's readers raise all of these over damaged files.
     except (OSError, SyntaxError, ValueError, LookupError, TypeError, struct.error) as error:
-        raise ClipError("corrupt", f"{path}: no whole picture: {error}") from error
+        raise ClipError("corrupt", f"{path}: no whole frame: {error}") from error
     return np.asarray(upright)[None]
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Return a picture of at most eight bits per channel: Pillow would cut off grey ones at 255."""
+    """Return a frame of at most eight bits per channel: Pillow would cut off grey ones at 255."""
     if not image.mode.startswith("I;16"):
         return image
     reduced = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
@@ -82,12 +80,12 @@ def _eight_bits(image: Image.Image) -> Image.Image:
     return reduced
 
 
-def index_stills(path: Path, pictures: Pictures) -> VideoIndex:
-    """Index pictures: picture n stands at n seconds and lasts one, since nobody says how fast they came.
+def index_stills(path: Path, frames: Frame) -> VideoIndex:
+    """Index frames: frame n stands at n seconds and lasts one, since nobody says how fast they came.
 
-    A single picture file is no video of a second: it lasts no time, and each sampling rule takes it once.
+    A single frame file is no video of a second: it lasts no time, and each sampling rule takes it once.
     """
-    count, height, width = pictures.shape[:3]
+    count, height, width = frames.shape[:3]
     stamps = np.arange(count, dtype=np.int64)
     is_single = path.suffix.lower() in PICTURE_SUFFIXES
     return VideoIndex(
@@ -108,5 +106,5 @@ def index_stills(path: Path, pictures: Pictures) -> VideoIndex:
         stream_count=1,
         has_audio=False,
         unplannable=None,
-        is_picture=is_single,
+        is_frame=is_single,
     )

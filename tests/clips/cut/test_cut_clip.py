@@ -1,4 +1,4 @@
-"""Cut files show the pictures that decoders take for the window, and nothing else."""
+"""Cut files show the frames that decoders take for the window, and nothing else."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ import pytest
 
 from reelpack.clips.cut.clip import CUTS, cut_clip, measure_clip
 from reelpack.clips.cut.window import CutFile
+from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError
 from reelpack.video.decode import decode_frames
-from reelpack.video.geometry import Picture, Scale
+from reelpack.video.geometry import Scale
 from reelpack.video.index import index_video
 from reelpack.video.sampling import Sampling
 from tests.clips.cut.videos import EXACT_ONLY, VIDEOS, video
@@ -24,7 +25,7 @@ from tests.support.helpers import program_on_path, shared_clips
 
 Window = tuple[float | None, float | None]
 
-# On keyframes, on pictures, between them, one picture, behind the end, open at either side.
+# On keyframes, on frames, between them, one frame, behind the end, open at either side.
 WINDOWS: list[Window] = [
     (0.0, 0.5),
     (0.48, 1.1),
@@ -46,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def frames(
     path: Path, sampling: Sampling, start: float | None, end: float | None
-) -> list[Picture] | None:
+) -> list[Frame] | None:
     """Pictures of a window, None where it gives none."""
     try:
         chosen = decode_frames(
@@ -59,8 +60,8 @@ def frames(
         return None
 
 
-def difference(found: list[Picture] | None, wanted: list[Picture] | None) -> float:
-    """Largest mean difference of two pictures at the same place."""
+def difference(found: list[Frame] | None, wanted: list[Frame] | None) -> float:
+    """Largest mean difference of two frames at the same place."""
     if found is None or wanted is None:
         assert found is wanted
         return 0.0
@@ -70,7 +71,7 @@ def difference(found: list[Picture] | None, wanted: list[Picture] | None) -> flo
 
 
 def compare(path: Path, target: Path, how: str, window: Window) -> tuple[CutFile, float]:
-    """Cut, and return the largest difference from the window's pictures under every sampling."""
+    """Cut, and return the largest difference from the window's frames under every sampling."""
     cut = cut_clip(path, target, how=how, start_seconds=window[0], end_seconds=window[1])  # type: ignore[arg-type]
     # The end may be told or not; FAVD's rule alone looks at it, and needs both.
     differences = [
@@ -154,7 +155,7 @@ def test_the_same_cut_has_the_same_bytes_and_says_what_it_is(
     ]
     assert one.read_bytes() == two.read_bytes()
     assert measure_clip(path, one, start_seconds=0.2, end_seconds=0.9) == cuts[0] == cuts[1]
-    with pytest.raises(ClipError, match="18 pictures, 13 were asked for"):
+    with pytest.raises(ClipError, match="18 frames, 13 were asked for"):
         measure_clip(path, one, start_seconds=0.2, end_seconds=0.7)
 
 
@@ -175,7 +176,7 @@ def test_a_window_without_a_picture(folder: Path, tmp_path: Path, how: str) -> N
 
 
 def pictures_of(program: str, path: Path, *options: str) -> list[str]:
-    """Checksums of the pictures that the program shows."""
+    """Checksums of the frames that the program shows."""
     command = [program, "-v", "error", "-nostdin", "-i", str(path), "-map", "0:v:0"]
     command += [*options, "-fps_mode", "passthrough", "-f", "framemd5", "-"]
     lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()

@@ -46,7 +46,7 @@ def test_a_damaged_picture_in_the_window_fails_and_one_elsewhere_does_not(tmp_pa
 def test_stamps_that_go_back_cannot_be_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_clip(tmp_path / "b.avi", frames=10)
     monkeypatch.setattr(
-        "reelpack.clips.cut.window.all_pictures",
+        "reelpack.clips.cut.window.all_frames",
         lambda path: [(0, 1, None), (2, 1, None), (1, 1, None)],
     )
     with pytest.raises(ClipError, match=r"do not rise; allowed: trim: virtual"):

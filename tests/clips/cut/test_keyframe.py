@@ -25,7 +25,7 @@ def test_it_begins_at_the_keyframe_and_ends_with_what_is_needed(tmp_path: Path) 
     path = write_clip(tmp_path / "a.mp4", frames=40, **CLOSED)
     found = index_video(cut(path, 0.52, 0.72))
     assert len(found.pts) == 5
-    # Pictures 10 to 17 and at most three that later ones refer to.
+    # Frames 10 to 17 and at most three that later ones refer to.
     assert 8 <= len(found.packet_pts) <= 11
     assert found.packet_pts.min() == -3 * 512
     assert found.entries.tolist() == [0]

@@ -29,7 +29,7 @@ def test_ticks_that_are_too_short() -> None:
 
 
 def copy(source: Path, target: Path, *, first: int, sound: bool) -> None:
-    """Copy a file so that the picture at tick `first` of its track becomes the first shown."""
+    """Copy a file so that the frame at tick `first` of its track becomes the first shown."""
     with av.open(str(source)) as file, open_mp4(target, scale=12800, comment="c") as output:
         streams = file.streams.video + (file.streams.audio if sound else ())
         tracks = {s.index: output.add_stream_from_template(s, opaque=True) for s in streams}

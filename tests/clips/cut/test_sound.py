@@ -22,7 +22,7 @@ def chirp(seconds: float) -> np.ndarray:
 
 
 def with_sound(path: Path, codec: str, *, format: str = "fltp") -> Path:
-    """Write two seconds of pictures at 25 per second and a chirp."""
+    """Write two seconds of frames at 25 per second and a chirp."""
     with av.open(str(path), "w") as output:
         video = output.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
         video.width, video.height = 64, 48
@@ -89,7 +89,7 @@ def test_it_is_the_window_s(
     _, source = samples(path)
     found_codec, found = samples(target)
     assert found_codec == expected
-    # Files begin with the first picture in the window.
+    # Files begin with the first frame in the window.
     begin, end = int(0.52 * RATE), int(1.36 * RATE)
     assert end - begin <= len(found) + RATE // 100
     assert len(found) < end - begin + 2 * 1152

@@ -32,7 +32,7 @@ RIGHT = [1.0, 1.04, 1.08, 1.12, 1.16]
 def test_what_was_asked_for(path: Path) -> None:
     assert measured(path, asked(RIGHT, 1.2, origin=1.0)) == CutFile(0.0, 5, 0.2)
     assert measured(path, asked(RIGHT, 1.2, origin=0.97)).start_seconds == pytest.approx(-0.03)
-    # An origin behind the first picture would leave it out.
+    # An origin behind the first frame would leave it out.
     assert measured(path, asked(RIGHT, 1.2, origin=1.01)).start_seconds == 0.0
 
 
@@ -63,7 +63,7 @@ def test_a_file_that_cannot_be_read_back(tmp_path: Path) -> None:
 
 def test_windows_of_indexes_and_of_pictures_agree(path: Path) -> None:
     by_index = Asked.of_index(index_video(path), 0.03, 0.13)
-    by_pictures = Asked.of_pictures(path, 0.03, 0.13)
+    by_pictures = Asked.of_frames(path, 0.03, 0.13)
     assert by_index.pts.tolist() == by_pictures.pts.tolist() == [512, 1024, 1536]
     assert by_index.window == by_pictures.window
     assert by_index.durations.tolist() == [512] * 3

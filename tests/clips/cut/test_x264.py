@@ -1,4 +1,4 @@
-"""What pictures become on their way into H.264: size, format, colours, orientation."""
+"""What frames become on their way into H.264: size, format, colours, orientation."""
 
 import io
 from fractions import Fraction

@@ -30,7 +30,7 @@ VIDEOS: dict[str, dict[str, Any]] = {
     "ten_bit.mp4": {"pixel_format": "yuv420p10le"},
     "full_range.mp4": {"pixel_format": "yuvj420p"},
 }
-# Containers without stamps for pictures that wait for others, and codecs that mp4 does not hold.
+# Containers without stamps for frames that wait for others, and codecs that mp4 does not hold.
 EXACT_ONLY: dict[str, dict[str, Any]] = {
     "h264_b.avi": {},
     "gray.mkv": {"codec": "ffv1", "pixel_format": "gray"},

@@ -1,3 +1,3 @@
-"""Cut clips out of longer videos, into mp4 files that show exactly the pictures of a window."""
+"""Cut clips out of longer videos, into mp4 files that show exactly the frames of a window."""
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Cut a window out of a video: exactly by encoding it anew, or by copying from the keyframe before it.
 
-Both give an mp4 file that shows just the pictures with start <= time < end, see
-`reelpack.video.sampling.sample`, at the same distances, with their sound. Its first picture has
+Both give an mp4 file that shows just the frames with start <= time < end, see
+`reelpack.video.sampling.sample`, at the same distances, with their sound. Its first frame has
 time 0.
 """
 
@@ -33,14 +33,14 @@ def cut_clip(
     Args:
         path: the video.
         target: mp4 file to write, whatever its ending.
-        how: "exact" encodes the pictures again, with x264's defaults. "keyframe" copies them as they
+        how: "exact" encodes the frames again, with x264's defaults. "keyframe" copies them as they
             are, with what their decoding needs before and behind, hidden.
-        start_seconds, end_seconds: the window, from the first shown picture on.
+        start_seconds, end_seconds: the window, from the first shown frame on.
         comment: stored in the file.
 
     Raises:
         ClipError: "trim" where the video cannot be cut so, or the file shows something else than
-            asked for; "too_short" for a window without a picture; what reading and decoding raise.
+            asked for; "too_short" for a window without a frame; what reading and decoding raise.
     """
     work = encode_window if how == "exact" else copy_window
     asked = work(
@@ -61,7 +61,7 @@ def measure_clip(
     asked = (
         Asked.of_index(index, start_seconds, end_seconds)
         if index.plannable
-        else Asked.of_pictures(path, start_seconds, end_seconds)
+        else Asked.of_frames(path, start_seconds, end_seconds)
     )
     return _with_end(measured(target, asked), start_seconds, end_seconds)
 
@@ -70,6 +70,6 @@ def _with_end(cut: CutFile, start: float | None, end: float | None) -> CutFile:
     """Keep the window as long as it was: FAVDBench's rule divides by that."""
     if end is None:
         return cut
-    # Without a start the window's time is that of the first picture, and so is the file's.
+    # Without a start the window's time is that of the first frame, and so is the file's.
     moved = 0.0 if start is None else start - cut.start_seconds
     return dataclasses.replace(cut, end_seconds=end - moved)

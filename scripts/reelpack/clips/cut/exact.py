@@ -1,4 +1,4 @@
-"""Cut by encoding the window's pictures anew."""
+"""Cut by encoding the window's frames anew."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from reelpack.clips.cut.mp4 import Packet, open_mp4, timescale, write_packets
 from reelpack.clips.cut.sound import open_sound
 from reelpack.clips.cut.window import Asked, indexed
 from reelpack.clips.cut.x264 import Encoder
-from reelpack.video.pictures import MismatchError, all_pictures, planned_pictures
+from reelpack.video.decoder import MismatchError, all_frames, planned_frames
 from reelpack.video.plan import plan
 from reelpack.video.source import Source, clip_errors, open_source
 
@@ -29,9 +29,9 @@ def encode_window(
     end_seconds: float | None,
     comment: str,
 ) -> Asked:
-    """Write the pictures and the sound of a window as an mp4 file; return what was asked for.
+    """Write the frames and the sound of a window as an mp4 file; return what was asked for.
 
-    The pictures are those that `decode_frames` takes for the window. Only what they need is
+    The frames are those that `decode_frames` takes for the window. Only what they need is
     decoded, or everything where the index cannot be trusted.
 
     Raises:
@@ -44,11 +44,11 @@ def encode_window(
         asked = Asked.of_index(index, start_seconds, end_seconds)
         with open_source(path) as source:
             chosen = np.arange(asked.window.begin, asked.window.stop, dtype=np.int64)
-            frames: Frames = planned_pictures(source, source.packets(), index, plan(index, chosen))
+            frames: Frames = planned_frames(source, source.packets(), index, plan(index, chosen))
             _write(source, target, asked, frames, comment)
     except MismatchError:
-        asked = Asked.of_pictures(path, start_seconds, end_seconds)
-        every = ((stamp, frame) for stamp, _, frame in all_pictures(path))
+        asked = Asked.of_frames(path, start_seconds, end_seconds)
+        every = ((stamp, frame) for stamp, _, frame in all_frames(path))
         frames = itertools.islice(every, asked.window.begin, asked.window.stop)
         with open_source(path) as source:
             _write(source, target, asked, frames, comment)
@@ -58,7 +58,7 @@ def encode_window(
 def _write(source: Source, target: Path, asked: Asked, frames: Frames, comment: str) -> None:
     first = next(frames, None)
     if first is None:
-        raise MismatchError("the first picture did not come out")
+        raise MismatchError("the first frame did not come out")
     usual = asked.usual_duration
     lengths = dict(zip(asked.pts.tolist(), asked.durations.tolist(), strict=True))
     with (
@@ -76,7 +76,7 @@ def _write(source: Source, target: Path, asked: Asked, frames: Frames, comment: 
             reorder=bool((asked.durations == usual).all()),
         )
 
-        def pictures() -> Iterator[Packet]:
+        def video() -> Iterator[Packet]:
             moved = (
                 (stamp - asked.first, frame) for stamp, frame in itertools.chain([first], frames)
             )
@@ -85,4 +85,4 @@ def _write(source: Source, target: Path, asked: Asked, frames: Frames, comment: 
                 yield packet
 
         sounds = [] if sound is None else [sound.add_to(output)]
-        write_packets(output, pictures(), *sounds)
+        write_packets(output, video(), *sounds)

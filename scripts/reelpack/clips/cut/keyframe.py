@@ -1,4 +1,4 @@
-"""Cut by copying packets: from the keyframe before the window to the last that its pictures need."""
+"""Cut by copying packets: from the keyframe before the window to the last that its frames need."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def copy_window(
 
     Raises:
         ClipError: too_short, corrupt, no_video, missing; trim where mp4 does not hold the codec or
-            the video's stamps do not say which packet is which picture.
+            the video's stamps do not say which packet is which frame.
     """
     index, decode_stamps = indexed(path)
     problem = index.unplannable
@@ -46,7 +46,7 @@ def copy_window(
     asked = Asked.of_index(index, start_seconds, end_seconds)
     hidden = index.packet_pts[~index.packet_shown]
     if ((hidden >= asked.first) & (hidden < asked.window.end_pts)).any():
-        raise _not_copied(path, "pictures inside the window are hidden")
+        raise _not_copied(path, "frames inside the window are hidden")
     span = _Span.of(index, asked, decode_stamps)
     scale = timescale(asked.time_base)
     with (
@@ -89,7 +89,7 @@ class _Span:
         start, last = packet_span(index, asked.window.begin, asked.window.stop)
         pts = index.packet_pts[start : last + 1].tolist()
         known = dict(zip(pts, decode_stamps[start : last + 1], strict=True))
-        # Leading pictures refer to what is left behind; no shown picture refers to them.
+        # Leading frames refer to what is left behind; no shown frame refers to them.
         copied = [stamp for stamp in pts if start == 0 or stamp >= pts[0]]
         return cls(
             places={stamp: place for place, stamp in enumerate(index.packet_pts.tolist())},
@@ -112,7 +112,7 @@ class _Span:
             packet.pts, packet.dts = stamp - first, dts - first
             packet.stream = track
             # Players begin at the last packet marked so before the edit, and keyframes of open
-            # groups of pictures are no entries.
+            # groups of frames are no entries.
             packet.is_keyframe = stamp in self.entries
             yield packet
 
@@ -150,7 +150,7 @@ def _decode_times(
 ) -> dict[int, tuple[int, int]]:
     """Decode stamp and duration for each of `pts`, near those of the source (None: not known).
 
-    A track's ticks are all that says how long a picture stays, so the last one's follow from how
+    A track's ticks are all that says how long a frame stays, so the last one's follow from how
     long it is to be shown.
     """
     usual, shown = asked.usual_duration, int(asked.durations[-1])
@@ -161,7 +161,7 @@ def _decode_times(
     for place in range(len(pts) - 2, -1, -1):
         wanted = dts[place + 1] - shown if place == ends else dts[place]
         if place == 0 and ends:
-            # Where leading pictures were left out, so that the rate stays.
+            # Where leading frames were left out, so that the rate stays.
             wanted = min(pts[0], max(wanted, dts[1] - usual))
         dts[place] = min(wanted, dts[place + 1] - 1)
         durations.append(dts[place + 1] - dts[place])

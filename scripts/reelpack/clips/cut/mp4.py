@@ -1,6 +1,6 @@
-"""An mp4 file whose one edit shows a span of its pictures, in the exact ticks of the source.
+"""An mp4 file whose one edit shows a span of its frames, in the exact ticks of the source.
 
-Packets flow in, a file flows out. Pictures before tick 0 lead in and are hidden; so are those at and
+Packets flow in, a file flows out. Frames before tick 0 lead in and are hidden; so are those at and
 behind the span's end, which others may need for their decoding. libavformat writes the edit that
 hides the first; it cannot hide the last, so `set_shown_ticks` shortens that edit (ISO 14496-12, 8.6.6).
 """
@@ -46,7 +46,7 @@ def open_mp4(target: Path, *, scale: int, comment: str) -> av.container.OutputCo
     """Open an mp4 file for writing; the video track and the edits count in ticks of 1/`scale` s."""
     options = {
         "video_track_timescale": str(scale),
-        # Edits are written in this one; a coarser one would round away pictures.
+        # Edits are written in this one; a coarser one would round away frames.
         "movie_timescale": str(scale),
         # What lies before 0 leads in: it must not be moved to 0.
         "avoid_negative_ts": "disabled",

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from reelpack.core.errors import ClipError
+from reelpack.video.decoder import all_frames
 from reelpack.video.index import VideoIndex, index_video, read_index
-from reelpack.video.pictures import all_pictures
 from reelpack.video.sampling import Window, find_window
 from reelpack.video.source import clip_errors, open_source
 
@@ -48,9 +48,9 @@ class CutFile:
 
     Attributes:
         start_seconds: what `fps` counts from, 0 or less: the window began so long before the
-            first picture.
-        pictures: shown pictures.
-        duration_seconds: from the first picture to the end of the last.
+            first frame.
+        frames: shown frames.
+        duration_seconds: from the first frame to the end of the last.
         end_seconds: the end that was asked for, in the file's time, None for an open one.
     """
 
@@ -62,11 +62,11 @@ class CutFile:
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """The pictures that a window keeps.
+    """The frames that a window keeps.
 
     Args:
         pts: `int64[n]`, their stamps in ticks of `time_base`, rising.
-        window: where they stand among the video's shown pictures.
+        window: where they stand among the video's shown frames.
         has_audio: whether the video has sound.
     """
 
@@ -77,7 +77,7 @@ class Asked:
 
     @classmethod
     def of_index(cls, index: VideoIndex, start: float | None, end: float | None) -> Asked:
-        """Find a window by a video's index; seconds count from its first shown picture.
+        """Find a window by a video's index; seconds count from its first shown frame.
 
         Raises:
             ClipError: too_short.
@@ -87,15 +87,15 @@ class Asked:
         return cls(stamps, window, index.time_base, index.has_audio)
 
     @classmethod
-    def of_pictures(cls, path: Path, start: float | None, end: float | None) -> Asked:
+    def of_frames(cls, path: Path, start: float | None, end: float | None) -> Asked:
         """Find a window in a video whose stamps only decoding tells.
 
         Raises:
             ClipError: decode, too_short, or trim where the stamps go back.
         """
-        shown = [(stamp, duration) for stamp, duration, _ in all_pictures(path)]
+        shown = [(stamp, duration) for stamp, duration, _ in all_frames(path)]
         if not shown:
-            raise ClipError("decode", f"{path}: no picture could be decoded")
+            raise ClipError("decode", f"{path}: no frame could be decoded")
         stamps, durations = np.array(shown, dtype=np.int64).T
         if (np.diff(stamps) <= 0).any():
             raise ClipError("trim", f"{path}: its time stamps do not rise; allowed: trim: virtual")
@@ -104,27 +104,27 @@ class Asked:
 
     @property
     def first(self) -> int:
-        """The first picture's stamp."""
+        """The first frame's stamp."""
         return int(self.pts[0])
 
     @property
     def durations(self) -> Stamps:
-        """`int64[n]`, ticks that each picture stays."""
+        """`int64[n]`, ticks that each frame stays."""
         return np.diff(self.pts, append=self.window.end_pts)
 
     @property
     def usual_duration(self) -> int:
-        """Ticks that most pictures stay."""
+        """Ticks that most frames stay."""
         return max(1, int(np.median(self.durations)))
 
     @property
     def begin_seconds(self) -> Fraction:
-        """The first picture's time in the file's own count."""
+        """The first frame's time in the file's own count."""
         return self.first * self.time_base
 
     @property
     def end_seconds(self) -> Fraction:
-        """Where the last picture ends, in the file's own count."""
+        """Where the last frame ends, in the file's own count."""
         return self.window.end_pts * self.time_base
 
 
@@ -132,8 +132,8 @@ def measured(path: Path, asked: Asked) -> CutFile:
     """Measure a cut file against what was asked for.
 
     Raises:
-        ClipError: trim; another number of pictures, or one of them or the end more than half a
-            picture's duration from its place.
+        ClipError: trim; another number of frames, or one of them or the end more than half a
+            frame's duration from its place.
     """
     try:
         index = index_video(path)
@@ -142,7 +142,7 @@ def measured(path: Path, asked: Asked) -> CutFile:
     if len(index.pts) != len(asked.pts):
         raise ClipError(
             "trim",
-            f"the cut file shows {len(index.pts)} pictures, {len(asked.pts)} were asked for",
+            f"the cut file shows {len(index.pts)} frames, {len(asked.pts)} were asked for",
         )
     found = (np.append(index.pts, index.pts[-1] + index.durations[-1]) - index.pts[0]) * float(
         index.time_base
@@ -150,6 +150,6 @@ def measured(path: Path, asked: Asked) -> CutFile:
     wanted = (np.append(asked.pts, asked.window.end_pts) - asked.first) * float(asked.time_base)
     off = float(np.abs(found - wanted).max())
     if off > float(asked.usual_duration * asked.time_base) / 2:
-        raise ClipError("trim", f"pictures of the cut file are up to {off:.4f} s from their places")
+        raise ClipError("trim", f"frames of the cut file are up to {off:.4f} s from their places")
     before = min(0, asked.window.origin_pts - asked.first)
     return CutFile(float(before * asked.time_base), len(index.pts), index.duration_seconds)

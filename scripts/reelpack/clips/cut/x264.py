@@ -1,4 +1,4 @@
-"""Pictures in, H.264 packets out, by libx264 with its own defaults, as published datasets were cut."""
+"""Frames in, H.264 packets out, by libx264 with its own defaults, as published datasets were cut."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ _LIMITED, _BT601 = 1, 5
 
 
 def pixel_format(name: str, *, width: int, height: int) -> str:
-    """The pixel format to encode pictures of format `name` in: their own where that can be.
+    """The pixel format to encode frames of format `name` in: their own where that can be.
 
-    Chroma planes of half the size need even sides; odd pictures keep all their pixels by whole
+    Chroma planes of half the size need even sides; odd frames keep all their pixels by whole
     chroma planes.
     """
     if name not in _FORMATS:
@@ -44,14 +44,14 @@ def pixel_format(name: str, *, width: int, height: int) -> str:
 
 
 class Encoder:
-    """The video track of an open mp4 file, made to the measure of its first picture.
+    """The video track of an open mp4 file, made to the measure of its first frame.
 
     Args:
         output: the file, its header not yet written.
-        source: where the pictures come from; its shape of pixels is kept.
-        first: the first picture; the others are brought to its size.
-        rate: pictures per second, for the encoder's estimates only.
-        reorder: whether pictures may refer to later ones; without, packets are as long as pictures.
+        source: where the frames come from; its shape of pixels is kept.
+        first: the first frame; the others are brought to its size.
+        rate: frames per second, for the encoder's estimates only.
+        reorder: whether frames may refer to later ones; without, packets are as long as frames.
     """
 
     def __init__(
@@ -85,11 +85,11 @@ class Encoder:
         self._turn(first)
 
     def _turn(self, first: av.VideoFrame) -> None:
-        """Keep how players turn the pictures."""
+        """Keep how players turn the frames."""
         try:
             matrix = first.side_data.get(SideData.DISPLAYMATRIX)  # type: ignore[call-overload]
         except ValueError:
-            # PyAV knows no EXIF data, which cameras put into every picture of their MJPEG videos.
+            # PyAV knows no EXIF data, which cameras put into every frame of their MJPEG videos.
             if first.rotation:
                 self.track.set_display_rotation(first.rotation)
             return
@@ -97,7 +97,7 @@ class Encoder:
             self.track.set_display_matrix(struct.unpack("9i", bytes(matrix)))
 
     def packets(self, frames: Iterable[tuple[int, av.VideoFrame]]) -> Iterator[Packet]:
-        """Encode pictures at their stamps, in ticks of the source."""
+        """Encode frames at their stamps, in ticks of the source."""
         context = self.track.codec_context
         for stamp, frame in frames:
             yield from self._own(context.encode(self._prepared(frame, stamp)))
@@ -109,7 +109,7 @@ class Encoder:
             width, height = self._size
             frame = frame.reformat(width, height, self._format, **self._colours)
         frame.pts, frame.time_base = stamp, self._time_base
-        # The source's choice of key pictures would be forced on the encoder.
+        # The source's choice of key frames would be forced on the encoder.
         frame.pict_type = 0
         return frame
 

@@ -14,13 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reelpack.clips.table import Clip
+from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError
 from reelpack.core.evenly import evenly
 from reelpack.frames.clip_pixels import EncodeSettings, pixels
-from reelpack.images.files import Frame
 from reelpack.lvt.transformer.pictures import Codec, decode_codes
 
-Pictures = NDArray[np.uint8]
 _LEVELS = 255
 # Half the levels stand for 1 where pictures are -1 to 1.
 _HALF = _LEVELS / 2
@@ -43,7 +42,7 @@ class Errors:
     absolute: int = 0
 
     @classmethod
-    def between(cls, given: Pictures, made: Pictures) -> Errors:
+    def between(cls, given: Frame, made: Frame) -> Errors:
         """Compare uint8[N, H, W, 3] with uint8[N, H, W, 3]."""
         difference = given.astype(np.int64) - made
         squared, absolute = int(np.square(difference).sum()), int(np.abs(difference).sum())
@@ -83,7 +82,7 @@ def compare(
     *,
     codec: Codec,
     most: int,
-) -> list[tuple[Pictures, Pictures]]:
+) -> list[tuple[Frame, Frame]]:
     """Return frames of a clip as the encoder saw them, and what the model makes of their codes.
 
     Args:

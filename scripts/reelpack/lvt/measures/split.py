@@ -11,6 +11,7 @@ from PIL import Image
 
 from reelpack.clips.table import Clip, read_clips
 from reelpack.config.recipes import product_of
+from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError, UserError
 from reelpack.core.evenly import evenly
 from reelpack.core.files import sha256_file
@@ -19,11 +20,10 @@ from reelpack.encode.encode import software
 from reelpack.encoders.vqvae import VQVAEEncoder
 from reelpack.frames.clip_pixels import EncodeSettings
 from reelpack.images.contact_sheet import contact_sheet
-from reelpack.images.files import Frame
 from reelpack.jobs.device import set_deterministic
 from reelpack.lvt.measures.choice import Chosen, choose_clips
 from reelpack.lvt.measures.codebooks import codebook_use, count_codes
-from reelpack.lvt.measures.reconstruction import Errors, Pictures, compare
+from reelpack.lvt.measures.reconstruction import Errors, compare
 
 CLIPS = 64
 FRAMES = 16
@@ -49,7 +49,7 @@ class Look:
     clip_id: str
     errors: list[Errors]
     left_out: str = ""
-    shown: tuple[Pictures, Pictures] | None = None
+    shown: tuple[Frame, Frame] | None = None
 
 
 @dataclass(frozen=True)

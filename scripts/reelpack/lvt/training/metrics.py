@@ -9,8 +9,8 @@ from typing import Any
 
 from tensorboardX import SummaryWriter
 
+from reelpack.core.arrays import Frame
 from reelpack.core.files import write_bytes
-from reelpack.encoders.base import Frame
 
 METRICS_ROWS = 500
 

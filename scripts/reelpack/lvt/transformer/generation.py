@@ -19,6 +19,7 @@ import numpy.typing as npt
 import torch
 from tqdm import tqdm
 
+from reelpack.core.arrays import Frame
 from reelpack.core.errors import UserError
 from reelpack.core.files import replace_file
 from reelpack.core.results import digest
@@ -28,7 +29,6 @@ from reelpack.lvt.transformer.model import VideoTransformer
 from reelpack.lvt.transformer.pictures import (
     SHEET,
     Codec,
-    Frames,
     decode_codes,
     write_sample,
     write_sheet,
@@ -115,7 +115,7 @@ def generate_pack(
     """
     videos = choose_videos(pack, settings)
     drawn = draw_samples(videos, model, settings, journal=journal)
-    rows: list[tuple[str, Frames]] = []
+    rows: list[tuple[str, Frame]] = []
     table: list[Mapping[str, Any]] = []
     with replace_folder(output) as folder:
         for number, video in enumerate(videos):

@@ -17,13 +17,13 @@ import numpy.typing as npt
 import torch
 from PIL import Image, UnidentifiedImageError
 
+from reelpack.core.arrays import Frame
 from reelpack.core.errors import UserError
 from reelpack.core.files import replace_file
 from reelpack.images.contact_sheet import contact_sheet
 from reelpack.lvt.transformer.model import VideoTransformer
 from reelpack.lvt.transformer.sampling import generate
 
-Frames = npt.NDArray[np.uint8]
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".webp"})
 VIDEO, SHEET = "sample.mp4", "samples.png"
 _BAR, _BAR_SHARE = (200, 30, 30), 24
@@ -34,16 +34,16 @@ class Codec(Protocol):
 
     batch_size: int
 
-    def encode(self, frames: Frames) -> npt.NDArray[np.int64]:
+    def encode(self, frames: Frame) -> npt.NDArray[np.int64]:
         """Map uint8[B, H, W, 3] to int64[B, codebooks, h, w]."""
         ...
 
-    def decode(self, tokens: npt.NDArray[np.int64]) -> Frames:
+    def decode(self, tokens: npt.NDArray[np.int64]) -> Frame:
         """Map int64[B, codebooks, h, w] to uint8[B, H, W, 3]."""
         ...
 
 
-def read_frames(folder: Path, count: int) -> Frames:
+def read_frames(folder: Path, count: int) -> Frame:
     """Read the first pictures of a folder, numbers in their names counting as numbers.
 
     Args:
@@ -74,7 +74,7 @@ def read_frames(folder: Path, count: int) -> Frames:
 
 
 def continue_frames(
-    frames: Frames,
+    frames: Frame,
     codec: Codec,
     model: VideoTransformer,
     *,
@@ -110,12 +110,12 @@ def continue_frames(
     return list(drawn.transpose(1, 2).cpu().numpy())
 
 
-def decode_codes(codec: Codec, codes: npt.NDArray[np.int64]) -> Frames:
+def decode_codes(codec: Codec, codes: npt.NDArray[np.int64]) -> Frame:
     """Map the codes of a video, int64[T, codebooks, h, w], to frames uint8[T, H, W, 3]."""
     return _in_batches(codec.decode, codes, codec.batch_size)
 
 
-def write_sample(folder: Path, frames: Frames, *, fps: int) -> None:
+def write_sample(folder: Path, frames: Frame, *, fps: int) -> None:
     """Write a sample's frames as pictures and as a video.
 
     Args:
@@ -129,7 +129,7 @@ def write_sample(folder: Path, frames: Frames, *, fps: int) -> None:
     write_video(folder / VIDEO, frames, fps=fps)
 
 
-def write_video(path: Path, frames: Frames, *, fps: int) -> None:
+def write_video(path: Path, frames: Frame, *, fps: int) -> None:
     """Write an mp4 that every player shows: H.264, 4:2:0, nearly without loss (crf 8).
 
     Args:
@@ -148,7 +148,7 @@ def write_video(path: Path, frames: Frames, *, fps: int) -> None:
         container.mux(stream.encode())
 
 
-def write_sheet(path: Path, rows: Sequence[tuple[str, Frames]], *, primed: int) -> None:
+def write_sheet(path: Path, rows: Sequence[tuple[str, Frame]], *, primed: int) -> None:
     """Write one picture with a titled row of frames per video, a red bar behind the primed ones.
 
     Args:
@@ -163,7 +163,7 @@ def write_sheet(path: Path, rows: Sequence[tuple[str, Frames]], *, primed: int) 
         sheet.save(temporary, format="PNG")
 
 
-def _with_bar(frames: Frames, primed: int) -> list[Frames]:
+def _with_bar(frames: Frame, primed: int) -> list[Frame]:
     """Put a narrow red picture behind the first `primed` frames."""
     height = frames.shape[1]
     bar = np.empty((height, max(1, height // _BAR_SHARE), 3), np.uint8)

@@ -17,19 +17,19 @@ from reelpack.video.source import Packet, Source, StreamChoice, clip_errors, ope
 
 
 class MismatchError(Exception):
-    """The decoder's pictures are not those that the index promised."""
+    """The decoder's frames are not those that the index promised."""
 
 
-def planned_pictures(
+def planned_frames(
     source: Source, packets: Iterable[Packet], index: VideoIndex, plan: Plan
 ) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Decode a plan: (stamp, picture) for each wanted stamp, rising.
+    """Decode a plan: (stamp, frame) for each wanted stamp, rising.
 
-    `packets` are all packets of the stream in decode order. Every picture that comes out is checked
+    `packets` are all packets of the stream in decode order. Every frame that comes out is checked
     against the index, wanted or not.
 
     Raises:
-        MismatchError: the decoder fails, or its pictures are not the ones expected.
+        MismatchError: the decoder fails, or its frames are not the ones expected.
     """
     decoder = source.decoder()
     stream = enumerate(packets)
@@ -43,14 +43,14 @@ def planned_pictures(
         if not check.done:
             yield from check.wanted(_decode(decoder, None))
             if not check.done:
-                raise MismatchError("a wanted picture did not come out")
+                raise MismatchError("a wanted frame did not come out")
         decoder.flush_buffers()
 
 
-def all_pictures(
+def all_frames(
     path: Path, *, stream: StreamChoice = "first"
 ) -> Iterator[tuple[int, int, av.VideoFrame]]:
-    """Decode a file from end to end: (stamp, duration, picture) in the order of the decoder.
+    """Decode a file from end to end: (stamp, duration, frame) in the order of the decoder.
 
     A last packet that cannot be decoded is left out, where the container says that nothing is
     missing behind it: some encoders end in one.
@@ -73,7 +73,7 @@ def all_pictures(
                     raise
                 damage, frames = error, []
             if losses() != before:
-                raise ClipError("decode", f"{path}: a picture that others refer to is missing")
+                raise ClipError("decode", f"{path}: a frame that others refer to is missing")
             for frame in frames:
                 yield *clock.read(frame), frame
         for frame in decoder.decode(None):
@@ -81,7 +81,7 @@ def all_pictures(
 
 
 class _Checker:
-    """Compares the pictures of one segment with those expected and passes on the wanted ones."""
+    """Compares the frames of one segment with those expected and passes on the wanted ones."""
 
     def __init__(self, segment: Segment) -> None:
         self._expected = iter(segment.expected)
@@ -95,14 +95,14 @@ class _Checker:
     def wanted(self, frames: Iterable[av.VideoFrame]) -> Iterator[tuple[int, av.VideoFrame]]:
         for frame in frames:
             if frame.pts != next(self._expected, None) or frame.is_corrupt:
-                raise MismatchError(f"unexpected picture at {frame.pts}")
+                raise MismatchError(f"unexpected frame at {frame.pts}")
             if frame.pts in self._wanted:
                 self._missing -= 1
                 yield frame.pts, frame
 
 
 class _Clock:
-    """Stamps of decoded pictures as the ffmpeg program gives them to its filters.
+    """Stamps of decoded frames as the ffmpeg program gives them to its filters.
 
     libavcodec's best effort: presentation stamps, or decode stamps once those have gone back less
     often (`guess_correct_pts`). Where both are missing, stamps continue by durations.
@@ -151,5 +151,5 @@ def _decode(decoder: av.VideoCodecContext, packet: Packet | None) -> list[av.Vid
             raise
         raise MismatchError(str(error)) from error
     if losses() != before:
-        raise MismatchError("a picture that others refer to is missing")
+        raise MismatchError("a frame that others refer to is missing")
     return frames
