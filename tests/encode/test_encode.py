@@ -142,7 +142,7 @@ def test_a_second_run_decodes_nothing(videos, weights, reference, monkeypatch):
         yield from ()
         raise AssertionError("nothing should be left to do")
 
-    monkeypatch.setattr(reelpack.encode, "encode_clip", refuse)
+    monkeypatch.setattr(reelpack.encode.encode, "encode_clip", refuse)
     chain.encode(weights, SETS, staged=False)
     assert (folder / "00000.safetensors").read_bytes() == before
 
@@ -161,7 +161,7 @@ def test_a_clip_whose_worker_dies_is_the_only_one_lost(tmp_path, videos, weights
         f"path,clip_id\n{videos / 'good.mp4'},die\n{videos / 'wide.mkv'},lives\n"
     )
     chain = Chain(tmp_path, tmp_path / "list.csv").clips()
-    monkeypatch.setattr(reelpack.encode, "encode_clip", workers.encode_or_die)
+    monkeypatch.setattr(reelpack.encode.encode, "encode_clip", workers.encode_or_die)
     failed, ids, tokens = outcome(chain.encode(weights, SETS, staged=False))
     message = "the worker process died on this clip"
     assert failed == [("die", "encode_shard", "decode", message)]
@@ -174,8 +174,8 @@ def test_the_gpu_path_gives_the_cpus_tokens(
 ):
     encoder = VQVAEEncoder(weights, device="cpu")
     encoder.batch_size = batch
-    monkeypatch.setattr(reelpack.encode, "_encoder", lambda *_: encoder)
-    monkeypatch.setattr(reelpack.encode, "software", lambda _: {"device": "pretended"})
+    monkeypatch.setattr(reelpack.encode.encode, "_encoder", lambda *_: encoder)
+    monkeypatch.setattr(reelpack.encode.encode, "software", lambda _: {"device": "pretended"})
     chain = Chain(tmp_path, videos, workers=2).clips()
     found = outcome(chain.encode(weights, SETS, staged=False, device="cuda"))
     assert found == reference[2]

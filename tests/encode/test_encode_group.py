@@ -85,7 +85,7 @@ class Group:
     def together(self, *, workers: int = 0, members=None) -> int:
         with pytest.MonkeyPatch.context() as patch:
             if not workers:
-                patch.setattr(reelpack.encode_group, "run_clips", in_this_process)
+                patch.setattr(reelpack.encode.encode_group, "run_clips", in_this_process)
             return encode_group(
                 self.clips,
                 earlier=self.clips.with_suffix(".ledger.parquet"),
@@ -98,7 +98,7 @@ class Group:
         outputs = {}
         for member in self.members:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(reelpack.stage, "run_clips", in_this_process)
+                patch.setattr(reelpack.jobs.stage, "run_clips", in_this_process)
                 encode_shard(
                     self.clips,
                     earlier=[self.clips.with_suffix(".ledger.parquet")],
@@ -170,8 +170,8 @@ def test_a_model_that_cannot_be_loaded_loses_nobody_else(tmp_path, videos, weigh
 
 
 def pretend_gpu(monkeypatch, weights, **models):
-    monkeypatch.setattr(reelpack.encode, "software", lambda _: {"device": "cpu"})
-    for module in (reelpack.encode, reelpack.encode_group):
+    monkeypatch.setattr(reelpack.encode.encode, "software", lambda _: {"device": "cpu"})
+    for module in (reelpack.encode.encode, reelpack.encode.encode_group):
         monkeypatch.setattr(
             module, "encoder_of", lambda s: models.get(str(s.encoder.get("name"))) or gpu_model(s)
         )
@@ -201,7 +201,7 @@ def test_memory_that_runs_out_leaves_a_model_to_its_own_job(
     group = Group(tmp_path, videos, weights, "cuda")
     fps, *others = group.members
     hungry = replace(fps, settings=replace(fps.settings, encoder={"name": "hungry"}))
-    monkeypatch.setattr(reelpack.encode_group, "encoder_modules", lambda _: [])
+    monkeypatch.setattr(reelpack.encode.encode_group, "encoder_modules", lambda _: [])
     group.together(members=[hungry, *others])
     assert "fps: left to its own job: CUDA out of memory" in capfd.readouterr().out
     done = {member.recipe: len(list(member.journal.glob("*.clip"))) for member in group.members}
@@ -220,7 +220,7 @@ def test_windows_of_frames_pass_through_a_group(tmp_path, videos, weights, monke
         )
         for name, sets in (("motion", product_set("windows")), ("stills", (whole,)))
     )
-    monkeypatch.setattr(reelpack.encode_group, "encoder_modules", lambda _: [])
+    monkeypatch.setattr(reelpack.encode.encode_group, "encoder_modules", lambda _: [])
     group.together(members=[motion, stills])
     assert set(models["motion"].shapes) == {(4, 8, 32, 32, 3)}
     assert {shape[1:3] for shape in models["stills"].shapes} == {(24, 32), (24, 48)}

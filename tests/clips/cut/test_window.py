@@ -43,8 +43,8 @@ def test_half_a_picture_is_tolerated(path: Path) -> None:
 @pytest.mark.parametrize(
     ("stamps", "end", "message"),
     [
-        (RIGHT[:4], 1.16, "shows 5 pictures, 4 were asked for"),
-        ([*RIGHT, 1.2], 1.24, "shows 5 pictures, 6 were asked for"),
+        (RIGHT[:4], 1.16, "shows 5 frames, 4 were asked for"),
+        ([*RIGHT, 1.2], 1.24, "shows 5 frames, 6 were asked for"),
         ([1.0, 1.04, 1.08, 1.145, 1.16], 1.2, "up to 0.0250 s from their places"),
         (RIGHT, 1.225, "up to 0.0250 s from their places"),
     ],
