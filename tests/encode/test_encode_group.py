@@ -134,9 +134,9 @@ def test_every_recipe_gets_its_own_bytes(tmp_path, videos, weights, wanted, capf
 def test_the_clips_are_decoded_once(tmp_path, videos, weights, monkeypatch):
     group = Group(tmp_path, videos, weights)
     opened: list[str] = []
-    shared = reelpack.encode_group.shared_pixels
+    shared = reelpack.encode.encode_group.shared_pixels
     monkeypatch.setattr(
-        reelpack.encode_group,
+        reelpack.encode.encode_group,
         "shared_pixels",
         lambda clip, members: opened.append(clip.clip_id) or shared(clip, members),
     )
