@@ -14,6 +14,11 @@ report: "rules/report/workflow.rst"
 include: "rules/common.smk"
 
 
+from reelpack.workflow import targets
+
+ALL = targets.get_all(SETTINGS)
+
+
 wildcard_constraints:
     dataset=get_choice(SETTINGS.datasets),
     split=r"[a-z0-9]+(_[a-z0-9]+)*",
@@ -33,9 +38,9 @@ wildcard_constraints:
 rule all:
     """Build every dataset in config.yaml, but for those with `in_all: false`."""
     input:
-        packs=get_packs(get_all()),
-        samples=get_samples(get_all()),
-        measures=get_measures(get_all()),
+        packs=targets.get_packs(SETTINGS, ALL),
+        samples=targets.get_samples(SETTINGS, ALL),
+        measures=targets.get_measures(SETTINGS, ALL),
 
 
 include: "rules/manifest.smk"

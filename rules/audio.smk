@@ -4,6 +4,8 @@ Inputs: results/{dataset}/{split}/clips/{shard}.parquet and its ledger.
 Outputs: results/{dataset}/{split}/audio/{audio}/{shard}.tar and its ledger.
 """
 
+from reelpack.workflow import download, frames
+
 
 rule extract_audio:
     """Take the sound of every clip of one shard as mp3; a clip without becomes a ledger row."""
@@ -23,8 +25,8 @@ rule extract_audio:
     threads: 2
     params:
         script=get_script("extract_audio"),
-        result=get_audio_result,
-        retries=get_retries,
+        result=bind(frames.get_audio_result),
+        retries=bind(download.get_retries),
         journal="results/{dataset}/{split}/journal/extract_audio/{audio}/{shard}",
     shell:
         "python {params.script:q} --clips {input.clips:q} --earlier {input.earlier:q}"

@@ -4,13 +4,15 @@ Inputs: the manifests alone, so that an audit fetches no video; the state of the
 Outputs: results/{dataset}/audit.json, audit.txt and audit_files.csv.
 """
 
+from reelpack.workflow import looks, targets
+
 for dataset in SETTINGS.datasets:
 
     rule:
         name:
             f"audit_{dataset}"
         input:
-            manifests=get_manifests(dataset),
+            manifests=targets.get_manifests(SETTINGS, dataset),
         output:
             values=f"results/{dataset}/audit.json",
             text=f"results/{dataset}/audit.txt",
@@ -25,8 +27,8 @@ for dataset in SETTINGS.datasets:
         params:
             script=get_script("audit"),
             dataset=dataset,
-            asked=get_audit_asked(dataset),
-            state=get_audit_state(dataset),
+            asked=looks.get_audit_asked(SETTINGS, dataset),
+            state=bind(looks.get_audit_state, dataset=dataset),
         shell:
             "python {params.script:q} {params.dataset:q} --asked {params.asked:q}"
             " --threads {threads} 2> {log:q}"

@@ -5,11 +5,13 @@ Outputs: results/{dataset}/{split}/downloads/{shard}.parquet and its ledger. The
 undeclared, in resources/videos/{dataset}/ under their published names, or where the user has them.
 """
 
+from reelpack.workflow import download
+
 
 rule fetch_archives:
     """Fetch and unpack one part of a source's archives, unless every clip has its file already."""
     input:
-        tables=get_archives_tables,
+        tables=bind(download.get_archives_tables),
     output:
         index="resources/archives/{dataset}/{source}/{part}.json",
     log:
@@ -22,8 +24,8 @@ rule fetch_archives:
         downloads=1,
     params:
         script=get_script("fetch_archives"),
-        result=get_archives_result,
-        options=get_download_options,
+        result=bind(download.get_archives_result),
+        options=bind(download.get_options),
         folder=subpath(output.index, parent=True),
     shell:
         "python {params.script:q} --params {params.result:q} --part {wildcards.part}"
@@ -35,7 +37,7 @@ rule download_shard:
     """Fetch, checksum and probe the videos of one shard; a bad one becomes a ledger row."""
     input:
         shard="results/{dataset}/{split}/shards/{shard}.parquet",
-        archives=get_unpacked,
+        archives=bind(download.get_unpacked),
     output:
         probes="results/{dataset}/{split}/downloads/{shard}.parquet",
         ledger="results/{dataset}/{split}/downloads/{shard}.ledger.parquet",
@@ -50,10 +52,10 @@ rule download_shard:
         downloads=1,
     params:
         script=get_script("download_shard"),
-        result=get_stage_result("download_shard"),
-        sources=get_sources,
-        options=get_download_options,
-        retries=get_retries,
+        result=bind(download.get_result),
+        sources=bind(download.get_sources),
+        options=bind(download.get_options),
+        retries=bind(download.get_retries),
         journal="results/{dataset}/{split}/journal/download_shard/{shard}",
     shell:
         "python {params.script:q} --shard {input.shard:q} --params {params.result:q}"

@@ -6,15 +6,17 @@ Recipes of one group are first encoded together, into the journals of their own 
 results/{dataset}/{split}/groups/{group}/{shard}.done only says that this is over.
 """
 
+from reelpack.workflow import download, encode
+
 
 rule encode_group:
     """Decode the clips of one shard once for all recipes of a group; what fails is left to their own jobs."""
     input:
         shard="results/{dataset}/{split}/shards/{shard}.parquet",
-        learned=get_group_tables,
+        learned=bind(encode.get_group_learned),
         clips="results/{dataset}/{split}/clips/{shard}.parquet",
         earlier="results/{dataset}/{split}/clips/{shard}.ledger.parquet",
-        weights=get_group_weights,
+        weights=bind(encode.get_group_weights),
     output:
         done="results/{dataset}/{split}/groups/{group}/{shard}.done",
     log:
@@ -28,9 +30,9 @@ rule encode_group:
         gpu=1,
     params:
         script=get_script("encode_group"),
-        result=get_group_result,
-        retries=get_retries,
-        journals=get_group_journals,
+        result=bind(encode.get_group_result),
+        retries=bind(download.get_retries),
+        journals=bind(encode.get_group_journals),
     shell:
         "python {params.script:q} --clips {input.clips:q} --earlier {input.earlier:q}"
         " --weights {input.weights:q} --params {params.result:q} --retries {params.retries:q}"
@@ -42,12 +44,12 @@ rule encode_shard:
     """Encode every clip of one shard; a clip that fails becomes a ledger row."""
     input:
         shard="results/{dataset}/{split}/shards/{shard}.parquet",
-        learned=get_learned_table,
+        learned=bind(encode.get_learned),
         clips="results/{dataset}/{split}/clips/{shard}.parquet",
-        pixels=get_encode_pixels,
-        earlier=get_encode_earlier,
-        weights=get_encode_weights,
-        group=get_encode_group,
+        pixels=bind(encode.get_pixels),
+        earlier=bind(encode.get_earlier),
+        weights=bind(encode.get_weights),
+        group=bind(encode.get_group),
     output:
         codes="results/{dataset}/{split}/encoded/{recipe}/{shard}.safetensors",
         ledger="results/{dataset}/{split}/encoded/{recipe}/{shard}.ledger.parquet",
@@ -62,8 +64,8 @@ rule encode_shard:
         gpu=1,
     params:
         script=get_script("encode_shard"),
-        result=get_encode_result,
-        retries=get_retries,
+        result=bind(encode.get_result),
+        retries=bind(download.get_retries),
         journal="results/{dataset}/{split}/journal/encode_shard/{recipe}/{shard}",
     shell:
         "python {params.script:q} --clips {input.clips:q} --pixels {input.pixels:q}"

@@ -5,6 +5,8 @@ Outputs: results/{dataset}/{split}/frames/{sampling}/{shard}.tar,
 results/{dataset}/{split}/crops/{sampling}/{crop}/{shard}.tar, and their ledgers.
 """
 
+from reelpack.workflow import download, frames
+
 
 rule extract_frames:
     """Decode the chosen frames of every clip of one shard, scaled; a bad clip becomes a ledger row."""
@@ -24,8 +26,8 @@ rule extract_frames:
     threads: 2
     params:
         script=get_script("extract_frames"),
-        result=get_frames_result,
-        retries=get_retries,
+        result=bind(frames.get_frames_result),
+        retries=bind(download.get_retries),
         journal="results/{dataset}/{split}/journal/extract_frames/{sampling}/{shard}",
     shell:
         "python {params.script:q} --clips {input.clips:q} --earlier {input.earlier:q}"
@@ -53,8 +55,8 @@ rule crop_frames:
     threads: 2
     params:
         script=get_script("crop_frames"),
-        result=get_crop_result,
-        retries=get_retries,
+        result=bind(frames.get_crop_result),
+        retries=bind(download.get_retries),
         journal="results/{dataset}/{split}/journal/crop_frames/{sampling}/{crop}/{shard}",
     shell:
         "python {params.script:q} --clips {input.clips:q} --frames {input.frames:q}"

@@ -4,6 +4,11 @@ Inputs: a list named in config.yaml or a card, none for a folder, or the address
 Outputs: results/{dataset}/{split}/manifest.parquet and shards/{shard}.parquet.
 """
 
+from pathlib import Path
+
+from reelpack.workflow import download, manifest
+from reelpack.workflow.paths import list_splits
+
 
 rule make_demo:
     """Make the demo dataset's clips and their list."""
@@ -41,7 +46,7 @@ rule make_bair_toy:
 rule fetch_annotations:
     """Fetch a dataset's published lists, or say which of them a person has to bring."""
     input:
-        made=get_made_files,
+        made=bind(manifest.get_made_files),
     output:
         listing="resources/annotations/{dataset}.json",
     log:
@@ -54,9 +59,9 @@ rule fetch_annotations:
         downloads=1,
     params:
         script=get_script("fetch_annotations"),
-        result=get_annotations_result,
-        access=get_access,
-        options=get_download_options,
+        result=bind(manifest.get_annotations_result),
+        access=bind(manifest.get_access),
+        options=bind(download.get_options),
         folder="resources/annotations/{dataset}",
     shell:
         "python {params.script:q} --params {params.result:q} --access={params.access:q}"
@@ -68,18 +73,16 @@ rule fetch_annotations:
 # its outputs, so that a grown list reruns only the shards that new clips fall into. It looks only at jobs
 # that take one directly; so every rule behind a checkpoint has a shard table or the manifest among its
 # inputs, and one table of each dataset that it depends on by way of a model.
-for dataset, split in get_splits(SETTINGS.datasets):
+for dataset, split in list_splits(SETTINGS, SETTINGS.datasets):
 
     checkpoint:
         name:
             f"make_manifest_{dataset}_{split}"
         input:
-            videos=get_list(dataset),
+            videos=manifest.get_list(SETTINGS, dataset),
         output:
             manifest=f"results/{dataset}/{split}/manifest.parquet",
-            shards=get_shard_files(
-                dataset, split, "results/{dataset}/{split}/shards/{shard}.parquet"
-            ),
+            shards=manifest.get_tables(SETTINGS, dataset, split),
         log:
             f"logs/make_manifest/{dataset}/{split}.log",
         benchmark:
@@ -88,8 +91,8 @@ for dataset, split in get_splits(SETTINGS.datasets):
             "../envs/manifest.yaml"
         params:
             script=get_script("make_manifest"),
-            result=get_manifest_result(dataset, split),
-            annotations=get_annotations_option(dataset),
+            result=bind(manifest.get_result, dataset=dataset, split=split),
+            annotations=manifest.get_annotations_option(SETTINGS, dataset),
             folder=subpath(output.manifest, parent=True),
             fetched=Path("resources/videos") / dataset,
         shell:

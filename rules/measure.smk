@@ -5,17 +5,19 @@ pixels: clip tables, and staged shards where the recipe has them.
 Outputs: results/{dataset}/{split}/measures/{recipe}.json and {recipe}.png.
 """
 
+from reelpack.workflow import encode, measure, packs
+
 
 rule measure_codes:
     """Compare frames of some clips with what the model makes of their codes; count all codes."""
     input:
         manifest="results/{dataset}/{split}/manifest.parquet",
-        learned=get_learned_table,
-        clips=get_measured_clips,
-        pixels=get_measured_pixels,
-        codes=get_pack_shards,
-        ledgers=get_pack_ledgers,
-        weights=get_encode_weights,
+        learned=bind(encode.get_learned),
+        clips=bind(measure.get_clips),
+        pixels=bind(measure.get_pixels),
+        codes=bind(packs.get_shards),
+        ledgers=bind(packs.get_ledgers),
+        weights=bind(encode.get_weights),
     output:
         values="results/{dataset}/{split}/measures/{recipe}.json",
         picture=report(
@@ -35,10 +37,10 @@ rule measure_codes:
         gpu=1,
     params:
         script=get_script("measure_codes"),
-        result=get_measure_result,
+        result=bind(measure.get_result),
         codes="results/{dataset}/{split}/encoded/{recipe}",
         clips="results/{dataset}/{split}/clips",
-        pixels=get_measured_folders,
+        pixels=bind(measure.get_folders),
     shell:
         "python {params.script:q} --manifest {input.manifest:q} --codes {params.codes:q}"
         " --clips {params.clips:q} --pixels {params.pixels:q} --weights {input.weights:q}"

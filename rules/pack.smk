@@ -6,14 +6,16 @@ Outputs: results/{dataset}/{split}/packs/{recipe}/; the pack itself lies there u
 published by rename and undeclared.
 """
 
+from reelpack.workflow import encode, packs
+
 
 rule write_pack:
     """Publish the pack by rename, then its listing; stop above max_failed."""
     input:
         manifest="results/{dataset}/{split}/manifest.parquet",
-        learned=get_learned_table,
-        shards=get_pack_shards,
-        ledgers=get_pack_ledgers,
+        learned=bind(encode.get_learned),
+        shards=bind(packs.get_shards),
+        ledgers=bind(packs.get_ledgers),
     output:
         failures=report(
             "results/{dataset}/{split}/packs/{recipe}/failures.csv",
@@ -37,12 +39,12 @@ rule write_pack:
         "benchmarks/write_pack/{dataset}/{split}/{recipe}.tsv"
     conda:
         "../envs/pack.yaml"
-    threads: get_pack_threads
+    threads: bind(packs.get_threads)
     params:
         script=get_script("write_pack"),
-        result=get_pack_result,
+        result=bind(packs.get_result),
         folder=subpath(output.provenance, parent=True),
-        shards=get_pack_folders,
+        shards=bind(packs.get_folders),
     shell:
         "python {params.script:q} --manifest {input.manifest:q} --shards {params.shards:q}"
         " --params {params.result:q} --folder {params.folder:q} --threads {threads}"

@@ -5,6 +5,8 @@ resources/transformers/ and benchmarks/ is read, and its state is a param.
 Outputs: results/report.html.
 """
 
+from reelpack.workflow import looks
+
 
 rule report:
     """Write results/report.html; `snakemake report` again when the results have changed."""
@@ -18,7 +20,7 @@ rule report:
         "../envs/report.yaml"
     params:
         script=get_script("report"),
-        asked=get_asked(),
-        state=get_report_state,
+        asked=looks.get_asked(SETTINGS),
+        state=bind(looks.get_report_state),
     shell:
         "python {params.script:q} --asked {params.asked:q} --output {output.page:q} > {log:q} 2>&1"

@@ -4,12 +4,14 @@ samples of its transformers.
 `snakemake download` stops when all videos and weights are here, for machines that alone reach the internet.
 """
 
+from reelpack.workflow import targets
+
 
 rule download:
     """Bring the lists, videos and weights of all that config.yaml names; the rest needs no internet."""
     input:
-        ledgers=get_downloads(),
-        weights=get_weights(),
+        ledgers=targets.get_downloads(SETTINGS),
+        weights=targets.get_weights(SETTINGS),
 
 
 for dataset in SETTINGS.datasets:
@@ -18,7 +20,7 @@ for dataset in SETTINGS.datasets:
         name:
             dataset
         input:
-            packs=get_packs([dataset]),
-            samples=get_samples([dataset]),
-            measures=get_measures([dataset]),
+            packs=targets.get_packs(SETTINGS, [dataset]),
+            samples=targets.get_samples(SETTINGS, [dataset]),
+            measures=targets.get_measures(SETTINGS, [dataset]),
         localrule: True

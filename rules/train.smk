@@ -4,13 +4,15 @@ Inputs: the staged shards that the model's card names, or the published files th
 Outputs: resources/models/{dataset}/{model}/; of an imported one model.safetensors alone.
 """
 
+from reelpack.workflow import train
+
 
 rule train_vqvae:
     """Train a VQ-VAE on a dataset's own frames; a killed run goes on from its last checkpoint."""
     input:
-        shards=get_train_tables,
-        frames=get_train_pixels("tar"),
-        ledgers=get_train_pixels("ledger.parquet"),
+        shards=bind(train.get_tables),
+        frames=bind(train.get_pixels, ledger=False),
+        ledgers=bind(train.get_pixels, ledger=True),
     output:
         model="resources/models/{dataset}/{model}/model.safetensors",
         metrics="resources/models/{dataset}/{model}/metrics.csv",
@@ -26,19 +28,19 @@ rule train_vqvae:
     benchmark:
         "benchmarks/train_vqvae/{dataset}/{model}.tsv"
     wildcard_constraints:
-        model=get_others(IMPORTED_MODELS),
+        model=get_others(SETTINGS.imported("model")),
     conda:
         "../envs/encode.yaml"
-    threads: get_training_threads
+    threads: bind(train.get_threads)
     resources:
-        gpu=get_training_gpus,
+        gpu=bind(train.get_gpus),
     params:
         script=get_script("train_vqvae"),
-        result=get_model_result,
-        folder=get_train_folder,
+        result=bind(train.get_result),
+        folder=bind(train.get_folder),
         journal="resources/models/{dataset}/{model}/journal",
-        tensorboard=get_tensorboard,
-        pictures=get_model_pictures,
+        tensorboard=bind(train.get_tensorboard),
+        pictures=bind(train.get_pictures),
     shell:
         "python {params.script:q} --frames {params.folder:q}"
         " --params {params.result:q} --journal {params.journal:q} --model {output.model:q} --metrics {output.metrics:q}"
@@ -49,7 +51,7 @@ rule train_vqvae:
 rule import_vqvae:
     """Take a VQ-VAE from the files that the published code wrote."""
     input:
-        checkpoint=get_checkpoint("model"),
+        checkpoint=bind(train.get_checkpoint),
     output:
         model="resources/models/{dataset}/{model}/model.safetensors",
     log:
@@ -57,13 +59,13 @@ rule import_vqvae:
     benchmark:
         "benchmarks/import_vqvae/{dataset}/{model}.tsv"
     wildcard_constraints:
-        model=get_choice(IMPORTED_MODELS),
+        model=get_choice(SETTINGS.imported("model")),
     conda:
         "../envs/encode.yaml"
     params:
         script=get_script("import_vqvae"),
-        result=get_import_result("model"),
-        folder=get_checkpoint_folder,
+        result=bind(train.get_import_result),
+        folder=bind(train.get_checkpoint_folder),
     shell:
         "python {params.script:q} --checkpoint {params.folder:q} --params {params.result:q}"
         " --model {output.model:q} > {log:q} 2>&1"

@@ -5,13 +5,15 @@ Outputs: resources/transformers/{dataset}/{transformer}/ and results/{dataset}/{
 beside the sheet and the table lie the samples' frames and videos, put there by the same rename, undeclared.
 """
 
+from reelpack.workflow import train, transformer
+
 
 rule train_transformer:
     """Train a video transformer on a pack of codes; a killed run goes on from its last checkpoint."""
     input:
-        tables=get_transformer_tables,
-        checksums=get_transformer_packs("checksums.sha256"),
-        provenance=get_transformer_packs("provenance.json"),
+        tables=bind(transformer.get_tables),
+        checksums=bind(transformer.get_packs, file="checksums.sha256"),
+        provenance=bind(transformer.get_packs, file="provenance.json"),
     output:
         model="resources/transformers/{dataset}/{transformer}/model.safetensors",
         metrics="resources/transformers/{dataset}/{transformer}/metrics.csv",
@@ -20,19 +22,19 @@ rule train_transformer:
     benchmark:
         "benchmarks/train_transformer/{dataset}/{transformer}.tsv"
     wildcard_constraints:
-        transformer=get_others(IMPORTED_TRANSFORMERS),
+        transformer=get_others(SETTINGS.imported("transformer")),
     conda:
         "../envs/encode.yaml"
-    threads: get_training_threads
+    threads: bind(train.get_threads)
     resources:
-        gpu=get_training_gpus,
+        gpu=bind(train.get_gpus),
     params:
         script=get_script("train_transformer"),
-        result=get_transformer_result,
-        codes=get_transformer_codes,
-        held_out=get_transformer_held_out,
+        result=bind(transformer.get_result),
+        codes=bind(transformer.get_codes),
+        held_out=bind(transformer.get_held_out),
         journal="resources/transformers/{dataset}/{transformer}/journal",
-        tensorboard=get_tensorboard,
+        tensorboard=bind(train.get_tensorboard),
     shell:
         "python {params.script:q} --codes {params.codes:q} {params.held_out:q}"
         " --params {params.result:q} --journal {params.journal:q} --model {output.model:q}"
@@ -43,7 +45,7 @@ rule train_transformer:
 rule import_transformer:
     """Take a video transformer from the file that the published code wrote."""
     input:
-        checkpoint=get_checkpoint("transformer"),
+        checkpoint=bind(train.get_checkpoint),
     output:
         model="resources/transformers/{dataset}/{transformer}/model.safetensors",
     log:
@@ -51,12 +53,12 @@ rule import_transformer:
     benchmark:
         "benchmarks/import_transformer/{dataset}/{transformer}.tsv"
     wildcard_constraints:
-        transformer=get_choice(IMPORTED_TRANSFORMERS),
+        transformer=get_choice(SETTINGS.imported("transformer")),
     conda:
         "../envs/encode.yaml"
     params:
         script=get_script("import_transformer"),
-        result=get_import_result("transformer"),
+        result=bind(train.get_import_result),
     shell:
         "python {params.script:q} --checkpoint {input.checkpoint:q} --params {params.result:q}"
         " --model {output.model:q} > {log:q} 2>&1"
@@ -65,10 +67,10 @@ rule import_transformer:
 rule generate_videos:
     """Continue the first videos of a split from their first frames."""
     input:
-        tables=get_generate_tables,
-        checksums=get_generate_files("checksums.sha256"),
-        provenance=get_generate_files("provenance.json"),
-        vqvae=get_generate_vqvae,
+        tables=bind(transformer.get_samples_tables),
+        checksums=bind(transformer.get_continued_file, file="checksums.sha256"),
+        provenance=bind(transformer.get_continued_file, file="provenance.json"),
+        vqvae=bind(transformer.get_vqvae),
         model="resources/transformers/{dataset}/{transformer}/model.safetensors",
     output:
         sheet=report(
@@ -95,8 +97,8 @@ rule generate_videos:
         gpu=1,
     params:
         script=get_script("generate_videos"),
-        result=get_generate_result,
-        codes=get_generate_codes,
+        result=bind(transformer.get_samples_result),
+        codes=bind(transformer.get_continued_codes),
         folder=subpath(output.sheet, parent=True),
         journal="results/{dataset}/{split}/journal/generate_videos/{transformer}",
     shell:

@@ -5,6 +5,8 @@ Outputs: results/{dataset}/{split}/clips/{shard}.parquet and its ledger. Files t
 resources/clips/{dataset}/, outside the workflow's outputs, as downloads do.
 """
 
+from reelpack.workflow import download, trim
+
 
 rule trim_shard:
     """Turn the videos of one shard into clips; how is the dataset's key trim."""
@@ -21,13 +23,13 @@ rule trim_shard:
         "benchmarks/trim_shard/{dataset}/{split}/{shard}.tsv"
     conda:
         "../envs/frames.yaml"
-    threads: get_trim_threads
+    threads: bind(trim.get_threads)
     params:
         script=get_script("trim_shard"),
-        result=get_trim_result,
-        retries=get_retries,
-        journal=get_trim_folder("journal"),
-        folder=get_trim_folder("clips"),
+        result=bind(trim.get_result),
+        retries=bind(download.get_retries),
+        journal=bind(trim.get_journal),
+        folder=bind(trim.get_folder),
     shell:
         "python {params.script:q} --shard {input.shard:q} --probes {input.probes:q}"
         " --earlier {input.earlier:q} --params {params.result:q} --retries {params.retries:q}"

@@ -4,11 +4,14 @@ Inputs: none, or the local file that config.yaml names.
 Outputs: resources/weights/{weights}/original and model.safetensors.
 """
 
+from reelpack.workflow import weights
+
 
 rule fetch_weights:
     """Fetch a weights file of weights.tsv and check its SHA-256."""
     input:
-        local=get_weights_file,
+        checked=ancient(bind(weights.get_local_file, checked=True)),
+        unchecked=bind(weights.get_local_file, checked=False),
     output:
         original="resources/weights/{weights}/original",
     log:
@@ -21,8 +24,8 @@ rule fetch_weights:
         downloads=1,
     params:
         script=get_script("fetch_weights"),
-        result=get_weights_result,
-        entry=get_weights_entry,
+        result=bind(weights.get_result),
+        entry=bind(weights.get_entry),
     shell:
         "python {params.script:q} --entry {params.entry:q} --output {output.original:q}"
         " > {log:q} 2>&1"
@@ -42,7 +45,7 @@ rule convert_weights:
         "../envs/weights.yaml"
     params:
         script=get_script("convert_weights"),
-        result=get_weights_result,
+        result=bind(weights.get_result),
     shell:
         "python {params.script:q} --kind {wildcards.weights:q} --original {input.original:q}"
         " --output {output.model:q} > {log:q} 2>&1"

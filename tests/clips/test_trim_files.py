@@ -17,9 +17,10 @@ from reelpack.clips.cut.mp4 import read_comment
 from reelpack.clips.download import download_shard
 from reelpack.clips.table import read_clips
 from reelpack.clips.trim_files import CutSettings, clip_path, cut_shard
+from reelpack.config.stages import describe_result
 from reelpack.core.errors import ClipError
 from reelpack.core.files import sha256_file
-from reelpack.core.results import canonical, result
+from reelpack.core.results import canonical
 from reelpack.jobs.ledger import read_ledger
 from reelpack.jobs.retries import Retries
 from reelpack.lists.manifest import make_manifest
@@ -275,7 +276,7 @@ def command(job):
         "ledger": "clips.ledger.parquet",
     }
     script = [sys.executable, str(ROOT / "scripts/trim_shard.py"), "--split", "train"]
-    script += ["--params", canonical(result("trim_shard", {"trim": "exact"}))]
+    script += ["--params", canonical(describe_result("trim_shard", {"trim": "exact"}))]
     script += ["--folder", str(job.cuts), "--threads", "1"]
     return script + [part for k, v in tables.items() for part in (f"--{k}", str(job.place / v))]
 

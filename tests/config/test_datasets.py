@@ -24,7 +24,7 @@ def test_every_card_can_be_planned():
     for name, data in settings.datasets.items():
         data.check_videos()
         for split in data.shards:
-            assert settings.manifest_result(name, split, signature="")["split"] == split
+            assert settings.datasets[name].manifest_result(split, signature="")["split"] == split
             settings.sources(name, split)
             for archives in data.archives(split):
                 assert archives.parts >= 1
@@ -49,7 +49,7 @@ def test_videos_that_the_user_has_replace_all_sources(tmp_path):
     data = settings.datasets["ucf101"]
     assert data.is_annotated
     assert (data.archives(), settings.sources("ucf101", "train_val")) == ([], [])
-    result = settings.manifest_result("ucf101", "train_val", signature="")
+    result = settings.datasets["ucf101"].manifest_result("train_val", signature="")
     assert result["folders"] == [{"folder": str(tmp_path)}]
     assert not result["is_fetched"]
     before = watched_signature(settings, "ucf101")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from reelpack.config.recipes import Product, merge, one_spelling, product_of, products
 from reelpack.config.schema import check
-from reelpack.core.results import result
+from reelpack.config.stages import describe_result
 
 SLUG = re.compile(r"[a-z0-9.-]+(_[a-z0-9.-]+)*")
 SIDES = st.integers(8, 8192)
@@ -151,8 +151,8 @@ def test_products_of_whole_frames():
 
 def test_a_result_names_its_product():
     one = products(card())[1]
-    frames = result("extract_frames", {"frames": one.frames})
-    crops = result("crop_frames", {"crop": one.crop, "frames": frames})
+    frames = describe_result("extract_frames", {"frames": one.frames})
+    crops = describe_result("crop_frames", {"crop": one.crop, "frames": frames})
     assert product_of(frames) == Product(one.frames, None)
     assert product_of(crops) == one
 

@@ -6,6 +6,7 @@ import pytest
 
 from reelpack.config.schema import load_yaml
 from reelpack.config.settings import Settings
+from reelpack.config.stage_results import describe_model, describe_samples, describe_transformer
 from reelpack.core.errors import UserError
 from reelpack.core.results import canonical
 from tests.support.helpers import ROOT
@@ -200,7 +201,7 @@ def test_what_is_imported_needs_none_of_what_it_learned(tmp_path):
     settings = Settings(given, ROOT)
     assert settings.transformer("vt")["samples"]["split"] == "test"
     assert len(settings.checkpoint_files("model", "small")) == 3
-    assert settings.model_result("small")["stage"] == "import_vqvae"
+    assert describe_model(settings, "small")["stage"] == "import_vqvae"
     given["transformers"]["vt"]["checkpoint"] = None
     with pytest.raises(UserError, match="split: learns from birds/train, which"):
         Settings(given, ROOT)
@@ -208,7 +209,7 @@ def test_what_is_imported_needs_none_of_what_it_learned(tmp_path):
 
 def results(card) -> list[str]:
     settings = Settings(config(card), ROOT)
-    found = [settings.transformer_result("vt"), settings.generate_result("vt")]
+    found = [describe_transformer(settings, "vt"), describe_samples(settings, "vt")]
     return [canonical(each) for each in found]
 
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelpack.core.results import STAGE_VERSIONS, canonical, digest, result
+from reelpack.core.results import canonical, digest
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -23,9 +23,3 @@ def test_digest_tells_its_parts_apart():
     assert digest("ab", "c") != digest("a", "bc")
     assert digest(None) != digest("None")
     assert len(digest()) == 32
-
-
-def test_a_raised_version_changes_the_result(monkeypatch):
-    before = result("crop_frames", {"crop": 1})
-    monkeypatch.setitem(STAGE_VERSIONS, "crop_frames", 99)
-    assert before != result("crop_frames", {"crop": 1})

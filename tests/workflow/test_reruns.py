@@ -52,7 +52,8 @@ def configured(path: str, value: object) -> Change:
 
 def version_of(stage: str) -> Change:
     def change(project: Project) -> None:
-        edit(project, "scripts/reelpack/results.py", rf'"{stage}": \d+', f'"{stage}": 1000')
+        path = "scripts/reelpack/config/stages.py"
+        edit(project, path, rf'"{stage}",\s+\d+', f'"{stage}", 1000')
 
     return change
 

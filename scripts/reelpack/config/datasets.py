@@ -14,9 +14,9 @@ from typing import Any
 
 from reelpack.config.dataset_cards import check_card, check_source
 from reelpack.config.schema import check, load_yaml
+from reelpack.config.stages import describe_result
 from reelpack.config.suffixes import LIST_SUFFIXES
 from reelpack.core.errors import UserError
-from reelpack.core.results import result
 
 # Own lists may hold addresses of files, and of pages that yt-dlp knows.
 LIST_SOURCES: list[Mapping[str, Any]] = [{"http": True}, {"youtube": {}}]
@@ -135,13 +135,13 @@ class Dataset:
         """Result of fetch_archives for one source."""
         source = {k: v for k, v in archives.source.items() if k not in ("splits", "naming")}
         settings = {"source": source, "parts": archives.parts, "is_last": archives.is_last}
-        return result("fetch_archives", settings)
+        return describe_result("fetch_archives", settings)
 
     def annotations_result(self) -> dict[str, Any]:
         """Result of fetch_annotations, with the state of the files that a person brings."""
         files = self.card["annotations"]["files"]
         brought = [] if self.made_by else _brought(self.name, files)
-        return result("fetch_annotations", {"files": files, "brought": brought})
+        return describe_result("fetch_annotations", {"files": files, "brought": brought})
 
     def made_files(self) -> list[str]:
         """The annotation files that a rule of the workflow makes."""
@@ -175,12 +175,12 @@ class Dataset:
                 "windows": self.windows,
                 "is_fetched": bool(self.fetched_sources(split)),
             }
-        return result("make_manifest", settings)
+        return describe_result("make_manifest", settings)
 
     def trim_result(self) -> dict[str, Any]:
         """Result of trim_shard; the usual ways are no part of it."""
         ways = (("trim", self.trim, "virtual"), ("windows", self.windows, "inside"))
-        return result("trim_shard", {key: way for key, way, usual in ways if way != usual})
+        return describe_result("trim_shard", {key: way for key, way, usual in ways if way != usual})
 
     def check_videos(self) -> None:
         """See that own videos are there.

@@ -2,7 +2,7 @@
 
 Only the cards that the config names are read, each when it is first asked for; never a manifest or
 a ledger. Flows in: config mapping and project folder. Flows out: datasets, splits, recipes, models,
-transformers, result strings.
+transformers; what the stages' results depend on is in `stage_results`.
 """
 
 from __future__ import annotations
@@ -11,38 +11,26 @@ import re
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from reelpack.config import recipes as recipe_rules
 from reelpack.config.datasets import Dataset, card_dataset, own_dataset
 from reelpack.config.encoder_cards import CARDS
 from reelpack.config.lvt_files import vqvae_files
 from reelpack.config.pack_rules import FORMAT_RULES
-from reelpack.config.recipes import Product, products
+from reelpack.config.recipes import products
 from reelpack.config.schema import check, load_yaml
-from reelpack.config.training import USUAL, check_sharing, decisive, without_usual
+from reelpack.config.stages import RULES
+from reelpack.config.training import check_sharing
 from reelpack.config.transformer_cards import check_recipe_of, check_transformer
 from reelpack.config.weights_registry import WeightsEntry, load_registry
 from reelpack.core.errors import UserError
-from reelpack.core.results import STAGE_VERSIONS, result
 
 NAME = re.compile(r"[a-z0-9]+([_-][a-z0-9]+)*")
-RESERVED = frozenset(
-    {
-        *(
-            "all",
-            "make_demo",
-            "make_bair_toy",
-            "fetch_weights",
-            "convert_weights",
-            "report",
-            "download",
-        ),
-        *STAGE_VERSIONS,
-    }
-)
-# What says how a recipe is made, not what comes out.
-NOT_IN_RESULTS = frozenset({"description", "mode", "group"})
+RESERVED = frozenset(RULES)
+# Prefixes of the names of rules that are generated.
+_GENERATED = ("make_manifest_", "audit_")
+CardKind = Literal["model", "transformer"]
 
 
 class Settings:
@@ -88,7 +76,7 @@ class Settings:
 
     def _dataset(self, name: str) -> Dataset:
         where = f"config: datasets.{name}"
-        reserved = name in RESERVED or name.startswith(("make_manifest_", "audit_"))
+        reserved = name in RESERVED or name.startswith(_GENERATED)
         if not NAME.fullmatch(name) or reserved:
             reason = "is a rule's name" if reserved else "is no dataset name"
             raise UserError(
@@ -268,95 +256,22 @@ class Settings:
         """Names of a split's shards: five digits or more, from 00000."""
         return [f"{number:05d}" for number in range(self.datasets[dataset].shards[split])]
 
-    # ---- result strings ------------------------------------------------------------------------
+    def card(self, kind: CardKind, name: str) -> dict[str, Any]:
+        """Return the card of a model or of a transformer, complete and checked."""
+        return self.model(name) if kind == "model" else self.transformer(name)
 
-    def frames_result(self, product: Product) -> dict[str, Any]:
-        """Result of extract_frames for one sampling and scale."""
-        return result("extract_frames", {"frames": product.frames})
-
-    def crop_result(self, product: Product) -> dict[str, Any]:
-        """Result of crop_frames; it holds that of the frames it cuts."""
-        return result("crop_frames", {"crop": product.crop, "frames": self.frames_result(product)})
-
-    def audio_result(self, audio: Mapping[str, Any]) -> dict[str, Any]:
-        """Result of extract_audio for a recipe's `audio`."""
-        return result("extract_audio", {"audio": audio})
-
-    def _pixels_result(self, product: Product) -> dict[str, Any]:
-        """Result of the stage that staged pixels come from."""
-        return self.frames_result(product) if product.crop is None else self.crop_result(product)
-
-    def model_result(self, name: str) -> dict[str, Any]:
-        """Result of train_vqvae, or what is known of an imported model before it is read."""
-        model = self.model(name)
-        if model["checkpoint"]:
-            return result("import_vqvae", {"architecture": model["architecture"]})
-        card = {k: v for k, v in model.items() if k not in ("description", "checkpoint")}
-        card["training"] = decisive(card["training"])
-        pixels = self.crop_result(products(model)[0])
-        return result("train_vqvae", {"model": card, "pixels": pixels})
-
-    def checkpoint_files(self, kind: str, name: str) -> list[str]:
-        """Return the published files that a model or a transformer is imported from, none if trained.
-
-        Args:
-            kind: model or transformer.
-            name: its name.
-        """
-        card = self.model(name) if kind == "model" else self.transformer(name)
+    def checkpoint_files(self, kind: CardKind, name: str) -> list[str]:
+        """Return the published files that a model or a transformer is imported from, none if trained."""
+        card = self.card(kind, name)
         if not card["checkpoint"]:
             return []
         files = self._model_files(card) if kind == "model" else [Path(card["checkpoint"])]
         return [str(path) for path in files]
 
-    def import_result(self, kind: str, name: str) -> dict[str, Any]:
-        """Result of import_vqvae or import_transformer, with the state of the published files in it."""
-        card = self.model(name) if kind == "model" else self.transformer(name)
-        stage = "import_vqvae" if kind == "model" else "import_transformer"
-        stats = [(path, Path(path).stat()) for path in self.checkpoint_files(kind, name)]
-        files = [[path, stat.st_size, stat.st_mtime_ns] for path, stat in stats]
-        return result(stage, {"architecture": card["architecture"], "files": files})
-
-    def transformer_result(self, name: str) -> dict[str, Any]:
-        """Result of train_transformer; what the codes are stands in the packs' checksums."""
-        card = self.transformer(name)
-        packs = {key: card[key] for key in ("dataset", "split", "recipe", "held_out")}
-        training = without_usual(card["training"], USUAL)
-        model = {"architecture": card["architecture"], "training": training}
-        return result("train_transformer", {"model": model, **packs})
-
-    def generate_result(self, name: str) -> dict[str, Any]:
-        """Result of generate_videos, beside its models and the pack."""
-        card = self.transformer(name)
-        samples = {key: value for key, value in card["samples"].items() if key != "split"}
-        return result("generate_videos", {"samples": samples, "recipe": card["recipe"]})
-
-    def weights_key(self, name: str) -> dict[str, str]:
-        """What identifies a weights file: name and checksum (address where none is published)."""
-        entry = self.registry[name]
-        return {
-            "name": name,
-            "sha256": entry.sha256 or "",
-            "url": "" if entry.sha256 else entry.url,
-        }
-
-    def encode_result(self, name: str) -> dict[str, Any]:
-        """Result of encode_shard; the mode is no part of it, both modes give the same."""
-        recipe = self.recipe(name)
-        encoder = recipe["encoder"]
-        source: Any = (
-            self.weights_key(encoder["weights"])
-            if "weights" in encoder
-            else self.model_result(encoder["model"])
-        )
-        return result(
-            "encode_shard",
-            {
-                "encoder": {**encoder, "version": CARDS[encoder["name"]].result_version},
-                "weights": source,
-                "pixels": [self.crop_result(product) for product in products(recipe)],
-            },
-        )
+    def imported(self, kind: CardKind) -> list[str]:
+        """Return the names of the models or transformers in use that are imported, not trained."""
+        names = self.models if kind == "model" else self.transformers
+        return [name for name in names if self.card(kind, name)["checkpoint"]]
 
     def group(self, dataset: str, name: str) -> list[str]:
         """Return the recipes of a dataset that share a decode with recipe `name`, sorted.
@@ -379,44 +294,9 @@ class Settings:
         shared = [self.group(dataset, n) for n in names if self.recipe(n).get("group") == group]
         return max(shared, key=len, default=[])
 
-    def group_result(self, dataset: str, group: str) -> dict[str, Any]:
-        """Result of encode_group: those of its recipes' encode_shard."""
-        members = self.group_members(dataset, group)
-        return result("encode_group", {"members": {m: self.encode_result(m) for m in members}})
-
-    def pack_result(self, dataset: str, split: str, name: str) -> dict[str, Any]:
-        """Result of write_pack."""
-        recipe = self.recipe(name)
-        card = {key: value for key, value in recipe.items() if key not in NOT_IN_RESULTS}
-        made_from: dict[str, Any] = (
-            {"pixels": [self._pixels_result(product) for product in products(recipe)]}
-            if recipe["encoder"] is None
-            else {"encoded": self.encode_result(name)}
-        )
-        if recipe["audio"] is not None:
-            made_from["audio"] = self.audio_result(recipe["audio"])
-        return result(
-            "write_pack",
-            {
-                "dataset": dataset,
-                "split": split,
-                "recipe": name,
-                "card": card,
-                "format_version": FORMAT_RULES[recipe["pack"]["format"]].version,
-                **made_from,
-                "shards": len(self.shards(dataset, split)),
-                "max_failed": self.max_failed,
-            },
-        )
-
     def is_measured(self, name: str) -> bool:
         """Whether a recipe's codes are measured: those of models that pictures can be made with."""
         return (self.recipe(name)["encoder"] or {}).get("name") == "vqvae"
-
-    def measure_result(self, dataset: str, split: str, name: str) -> dict[str, Any]:
-        """Result of measure_codes; the mode is no part of it, as of encode_shard's."""
-        shards = len(self.shards(dataset, split))
-        return result("measure_codes", {"encoded": self.encode_result(name), "shards": shards})
 
     @property
     def transformers(self) -> list[str]:
@@ -433,10 +313,6 @@ class Settings:
     def is_watched(self, dataset: str) -> bool:
         """Whether the state of a dataset's own videos counts."""
         return bool(self.config["watch_sources"]) and not self.datasets[dataset].made_by
-
-    def manifest_result(self, dataset: str, split: str, *, signature: str) -> dict[str, Any]:
-        """Result of make_manifest; see `Dataset.manifest_result`."""
-        return self.datasets[dataset].manifest_result(split, signature=signature)
 
     def sources(self, dataset: str, split: str) -> list[dict[str, Any]]:
         """Return where videos that are not here come from, in the order of trial.

@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from reelpack.config.recipes import products
+from reelpack.config.stages import describe_result
 from reelpack.core.errors import DamagedError, UserError
 from reelpack.core.evenly import evenly
-from reelpack.core.results import result
 from reelpack.core.tables import write_table
 from reelpack.encode.codes import CodesShard, clip_bytes, join_codes
 from reelpack.encoders.vqvae import VQVAEEncoder
@@ -45,11 +45,11 @@ CODES = 16
 
 def params(shards: int) -> dict:
     pixels = [
-        result("crop_frames", {"crop": each.crop, "frames": {"frames": each.frames}})
+        describe_result("crop_frames", {"crop": each.crop, "frames": {"frames": each.frames}})
         for each in products(CARD)
     ]
     encoded = {"encoder": {"name": "vqvae", "model": "tiny"}, "pixels": pixels}
-    return result("measure_codes", {"encoded": encoded, "shards": shards})
+    return describe_result("measure_codes", {"encoded": encoded, "shards": shards})
 
 
 @pytest.fixture(scope="module")
