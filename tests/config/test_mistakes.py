@@ -137,9 +137,9 @@ MISTAKES = {
         config({"demo": None}),
         "config: datasets.demo: None is not of type 'object'",
     ),
-    "number as name": (config({2020: {}}), "config: datasets: key 2020 is no text; put it in"),
-    "number as split": (mine(shards={2020: 1}), "shards: key 2020 is no text; put it in quotes"),
-    "number as recipe": (config(recipes={3: {}}), "config: recipes: key 3 is no text"),
+    "number as name": (config({2020: {}}), "config: datasets: key 2020 is not text; put it in"),
+    "number as split": (mine(shards={2020: 1}), "shards: key 2020 is not text; put it in quotes"),
+    "number as recipe": (config(recipes={3: {}}), "config: recipes: key 3 is not text"),
     "fraction of shards": (
         mine(shards=4.0),
         "mine.shards: 4.0 is not allowed; an integer, minimum",

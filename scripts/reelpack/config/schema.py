@@ -52,28 +52,33 @@ _Validator: Any = extend(  # type: ignore[no-untyped-call]
 
 
 @cache
-def _schemas() -> dict[str, Any]:
+def load_schemas() -> dict[str, Any]:
+    """Return all schemas by file name, as YAML gives them."""
     return {path.name: load_yaml(path) for path in sorted(SCHEMA_FOLDER.glob("*.schema.yaml"))}
 
 
 @cache
-def _validator(kind: str) -> Any:
+def _validator(kind: str, *keys: str) -> Any:
     # Without their `$schema`, which would lead back from `_Validator` to the plain one.
     parts = {
         name: {key: part for key, part in schema.items() if key != "$schema"}
-        for name, schema in _schemas().items()
+        for name, schema in load_schemas().items()
     }
     resources = [(name, DRAFT202012.create_resource(part)) for name, part in parts.items()]
     registry: Any = Registry().with_resources(resources)
-    return _Validator(parts[f"{kind}.schema.yaml"], registry=registry)
+    schema = parts[f"{kind}.schema.yaml"]
+    for key in keys:
+        schema = schema["properties"][key]
+    return _Validator(schema, registry=registry)
 
 
-def check(kind: str, value: Any, *, where: str) -> dict[str, Any]:
+def check(kind: str, value: Any, *keys: str, where: str) -> dict[str, Any]:
     """Check a mapping against `rules/schemas/{kind}.schema.yaml`.
 
     Args:
-        kind: config, dataset, recipe or model.
+        kind: config, dataset, recipe, model or transformer.
         value: what was read.
+        keys: of the schema's mapping that it is to be, where it is not the whole.
         where: file and key path, the start of the error line.
 
     Returns:
@@ -83,12 +88,13 @@ def check(kind: str, value: Any, *, where: str) -> dict[str, Any]:
         UserError: one line that names the key, what it may be, and where.
     """
     _check_keys(value, where)
-    error = best_match(_validator(kind).iter_errors(value))
+    validator = _validator(kind, *keys)
+    error = best_match(validator.iter_errors(value))
     if error is not None:
         raise UserError(_explain(error, where))
-    filled = copy.deepcopy(value)
-    _fill(filled, _schemas()[f"{kind}.schema.yaml"])
-    return dict(filled)
+    filled: dict[str, Any] = copy.deepcopy(value)
+    _fill(filled, validator.schema)
+    return filled
 
 
 def _check_keys(value: Any, where: str) -> None:
@@ -96,12 +102,12 @@ def _check_keys(value: Any, where: str) -> None:
     if isinstance(value, dict):
         for key, part in value.items():
             if not isinstance(key, str):
-                raise UserError(f"{where}: key {key!r} is no text; put it in quotes")
+                raise UserError(f"{where}: key {key!r} is not text; put it in quotes")
             _check_keys(part, f"{where}: {key}")
 
 
 def _fill(value: Any, schema: dict[str, Any]) -> None:
-    schema = _schemas()[schema["$ref"]] if "$ref" in schema else schema
+    schema = load_schemas()[schema["$ref"]] if "$ref" in schema else schema
     if not isinstance(value, dict):
         return
     for key, part in schema.get("properties", {}).items():
