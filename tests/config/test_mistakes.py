@@ -61,7 +61,7 @@ MISTAKES = {
     ),
     "windows of broken length": (
         features(windows={"clip_len": "3/7", "fps": 30, "frames": 32}),
-        "recipe x: frames.windows: clip_len 3/7 is no whole number of frames at 30 fps;",
+        "recipe x: frames.windows: clip_len 3/7 is not a whole number of frames at 30 fps;",
     ),
     "windows without fps": (
         features(windows={"clip_len": 2, "frames": 32}),

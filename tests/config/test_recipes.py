@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelpack.config.recipes import Product, merge, one_spelling, product_of, products
+from reelpack.config.sampling import read_sampling
 from reelpack.config.schema import check
 from reelpack.config.stages import describe_result
 
@@ -54,7 +55,12 @@ def product(draw):
         )
     )
     jpeg = draw(st.sampled_from([{}, {"jpeg": 75}, {"jpeg": 7}, {"jpeg": "ffmpeg"}]))
-    limits = draw(st.fixed_dictionaries({}, optional={"first": SIDES, "at_least": SIDES}))
+    limits = {}
+    if "windows" not in sampling:
+        limits = draw(st.fixed_dictionaries({}, optional={"first": SIDES}))
+        most = read_sampling({**sampling, **limits}).most
+        least = st.integers(1, min(most or 8192, 8192))
+        limits |= draw(st.fixed_dictionaries({}, optional={"at_least": least}))
     scaler = {"scaler": draw(st.sampled_from(["bicubic", "bilinear", "lanczos", "area"]))}
     crop = draw(
         st.none()
@@ -91,6 +97,8 @@ def test_any_one_key_changes_the_slug(one, data):
         other = str(Fraction(value) + 1)
     elif key == "windows":
         other = {**value, "clip_len": str(Fraction(value["clip_len"]) + 1)}
+    elif key == "at_least":
+        other = value - 1 or None
     elif isinstance(value, int) and value is not True:
         other = value + 1
     if other is not None:

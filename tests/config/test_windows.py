@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from reelpack.config.windows import (
-    Windows,
+    FeatureWindows,
     frame_rate,
     places_in_window,
     row_count,
@@ -18,8 +18,8 @@ from reelpack.core.errors import ClipError, UserError
 from reelpack.video.sampling import Sampling, sample
 from tests.video.test_sampling import make_index
 
-HALVES = Windows(Fraction(3, 2), fps=30, frames=32)
-TWO = Windows(Fraction(2), fps=30, frames=32)
+HALVES = FeatureWindows(Fraction(3, 2), fps=30, frames=32)
+TWO = FeatureWindows(Fraction(2), fps=30, frames=32)
 FIFTY_TWO = [*range(1, 54, 2)]
 
 
@@ -33,7 +33,7 @@ def clip(seconds: float, *, rate: int = 30, stated: bool = True):
     )
 
 
-def choose(index, windows: Windows, **part: float) -> list[int]:
+def choose(index, windows: FeatureWindows, **part: float) -> list[int]:
     return sample(index, Sampling(windows=windows), **part).tolist()
 
 
@@ -65,13 +65,13 @@ def test_rows_of_motion(seconds: float, halves: int, halves_unstated: int, two: 
 def test_pictures_of_single_picture_models(
     seconds: float, halves: list[int], two: list[int]
 ) -> None:
-    assert choose(clip(seconds), Windows(Fraction(3, 2))) == halves
-    assert choose(clip(seconds), Windows(Fraction(2))) == two
+    assert choose(clip(seconds), FeatureWindows(Fraction(3, 2))) == halves
+    assert choose(clip(seconds), FeatureWindows(Fraction(2))) == two
 
 
 def test_a_clip_without_stated_duration_is_never_short() -> None:
     assert frame_rate(Fraction(3, 2), None) == frame_rate(Fraction(3, 2), 0) == Fraction(2, 3)
-    assert choose(clip(1.5, stated=False), Windows(Fraction(3, 2))) == [22]
+    assert choose(clip(1.5, stated=False), FeatureWindows(Fraction(3, 2))) == [22]
 
 
 @pytest.mark.parametrize(
@@ -95,13 +95,13 @@ def test_the_32_places(rate: int, expected: list[int]) -> None:
 
 def test_places_are_torchs_at_every_rate() -> None:
     for rate in range(301):
-        for windows in (HALVES, TWO, Windows(Fraction(5), fps=30, frames=32)):
+        for windows in (HALVES, TWO, FeatureWindows(Fraction(5), fps=30, frames=32)):
             spread = torch.linspace(0, 32 * 2 * rate / 30 - 1, 32)
             expected = torch.clamp(spread, 0, windows.length - 1).long().tolist()
             assert places_in_window(windows, Fraction(rate) + Fraction(1, 3)).tolist() == expected
 
 
-def original_rows(count: int, windows: Windows, duration: float, rate: int) -> np.ndarray:
+def original_rows(count: int, windows: FeatureWindows, duration: float, rate: int) -> np.ndarray:
     """The same by filling up real arrays, step by step: frames, seconds, windows."""
     pictures = np.arange(count)
     pictures = np.pad(pictures, (0, -count % windows.fps), mode="edge").reshape(-1, windows.fps)
@@ -117,7 +117,7 @@ def original_rows(count: int, windows: Windows, duration: float, rate: int) -> n
     "clip_len", ["1", "2", "3/2", "5", "1/2", "2/3", "7/5"], ids=lambda text: text.replace("/", "d")
 )
 def test_windows_are_those_of_padded_arrays(clip_len: str) -> None:
-    windows = Windows(Fraction(clip_len), fps=30, frames=32)
+    windows = FeatureWindows(Fraction(clip_len), fps=30, frames=32)
     for count in [*range(1, 200, 7), 30, 60, 90, 150]:
         for duration in (-1.0, count / 30, count / 30 + 0.4):
             found = window_frames(
@@ -129,8 +129,8 @@ def test_windows_are_those_of_padded_arrays(clip_len: str) -> None:
 
 def test_a_part_of_a_file_counts_as_a_file_of_its_own() -> None:
     part = {"start_seconds": 2.0, "end_seconds": 5.1}
-    whole = choose(clip(3.1), Windows(Fraction(2)))
-    assert choose(clip(10), Windows(Fraction(2)), **part) == [60 + n for n in whole]
+    whole = choose(clip(3.1), FeatureWindows(Fraction(2)))
+    assert choose(clip(10), FeatureWindows(Fraction(2)), **part) == [60 + n for n in whole]
     for stated in (True, False):
         rows = choose(clip(10, stated=stated), HALVES, **part)
         assert len(rows) == 3 * 32
@@ -139,9 +139,9 @@ def test_a_part_of_a_file_counts_as_a_file_of_its_own() -> None:
     assert len(choose(clip(10, stated=False), HALVES, start_seconds=6.9)) == 4 * 32
 
 
-@pytest.mark.parametrize("windows", [Windows(Fraction(3, 2)), HALVES, TWO])
+@pytest.mark.parametrize("windows", [FeatureWindows(Fraction(3, 2)), HALVES, TWO])
 @pytest.mark.parametrize("stated", [True, False])
-def test_one_picture_gives_a_row(windows: Windows, stated: bool) -> None:
+def test_one_picture_gives_a_row(windows: FeatureWindows, stated: bool) -> None:
     assert set(choose(clip(1 / 30, stated=stated), windows)) == {0}
 
 
@@ -162,10 +162,10 @@ def test_a_stream_without_a_rate_fails() -> None:
 )
 def test_windows_that_make_no_sense(settings, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        Windows(**settings)
+        FeatureWindows(**settings)
 
 
 def test_windows_go_alone() -> None:
     for other in ({"every": True}, {"first": 3}, {"at_least": 3}):
-        with pytest.raises(UserError, match="sampling: "):
+        with pytest.raises(UserError, match=r"frames(: exactly one of|\.\w+: not with windows)"):
             Sampling(windows=TWO, **other)

@@ -15,7 +15,6 @@ from reelpack.frames.extract import (
     crop_clip,
     crop_of,
     extract_clip,
-    sampling_of,
     scale_of,
 )
 from reelpack.frames.shard import FrameShard, join_clips
@@ -37,10 +36,8 @@ CUT = Product(FRAMES, {"size": 24, "position": "bottom", "hflip": True})
 
 def test_every_key_of_a_recipe_arrives():
     frames = {"fps": "2/3", "first": 4, "at_least": 2, "shorter_side": 64, "scaler": "lanczos"}
-    assert sampling_of(frames) == Sampling(fps=Fraction(2, 3), first=4, at_least=2)
+    assert Product(frames, None).sampling == Sampling(fps=Fraction(2, 3), first=4, at_least=2)
     assert scale_of(frames) == Scale(shorter_side=64, scaler="lanczos")
-    assert sampling_of({"uniform": 5}) == Sampling(uniform=5)
-    assert sampling_of({"every": True}) == Sampling(every=True)
     assert scale_of({"square": 64, "scaler": "bicubic"}) == Scale(square=64)
     assert crop_of(CUT) == Crop(24, "bottom", hflip=True)
     assert crop_of(WHOLE) is None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reelpack.config.windows import Windows
+from reelpack.config.windows import FeatureWindows
 from reelpack.core.errors import ClipError
 from reelpack.video import decode, decoder
 from reelpack.video.decode import (
@@ -220,10 +220,10 @@ def test_nothing_is_written_to_stderr(tmp_path: Path, capfd: pytest.CaptureFixtu
 
 
 MOTION = Request(
-    Sampling(windows=Windows(Fraction(3, 2), fps=30, frames=32)),
+    Sampling(windows=FeatureWindows(Fraction(3, 2), fps=30, frames=32)),
     (Scale(shorter_side=24), Scale(shorter_side=16)),
 )
-STILLS = Request(Sampling(windows=Windows(Fraction(3, 2))), (Scale(shorter_side=24),))
+STILLS = Request(Sampling(windows=FeatureWindows(Fraction(3, 2))), (Scale(shorter_side=24),))
 ALL = Request(EVERY, (Scale(),))
 
 

@@ -213,5 +213,5 @@ def test_fps_counts_from_a_start_before_the_first_picture() -> None:
      {"every": True, "first": 0}, {"every": True, "at_least": 0}],
 )  # fmt: skip
 def test_bad_samplings_are_the_users_mistake(options: dict[str, object]) -> None:
-    with pytest.raises(UserError, match="sampling"):
+    with pytest.raises(UserError, match="frames"):
         Sampling(**options)  # type: ignore[arg-type]

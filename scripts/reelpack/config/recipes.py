@@ -6,16 +6,15 @@ import copy
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 from reelpack.config.encoder_cards import encoder_card
 from reelpack.config.pack_rules import check_format
-from reelpack.config.windows import Windows
+from reelpack.config.sampling import RULES, Sampling, read_sampling
 from reelpack.core.errors import UserError
 from reelpack.core.results import digest
 
-RULES = ("fps", "uniform", "every", "violet", "favd", "windows")
 ALTERNATIVES = {
     "frames": (RULES, ("shorter_side", "square")),
     "encoder": (("weights", "model"),),
@@ -35,23 +34,15 @@ class Product:
     frames: Mapping[str, Any]
     crop: Mapping[str, Any] | None
 
+    @cached_property
+    def sampling(self) -> Sampling:
+        """Which frames of a clip."""
+        return read_sampling(self.frames)
+
     @property
     def sampling_slug(self) -> str:
         """Readable, injective name of the sampling and scale, such as `fps2d3_short224`."""
-        frames = self.frames
-        parts = []
-        if "fps" in frames:
-            parts.append(f"fps{_fraction_slug(frames['fps'])}")
-        elif "windows" in frames:
-            windows = windows_of(frames)
-            parts.append(f"clip{_fraction_slug(windows.clip_len)}")
-            parts += [f"{windows.frames}of{windows.fps}fps"] if windows.fps else []
-        else:
-            (rule,) = (name for name in RULES if name in frames)
-            parts.append("every" if rule == "every" else f"{rule}{frames[rule]}")
-        parts += [f"first{frames['first']}"] if "first" in frames else []
-        parts += [f"min{frames['at_least']}"] if "at_least" in frames else []
-        parts += ["largest"] if frames.get("stream") == "largest" else []
+        frames, parts = self.frames, [self.sampling.slug]
         if "shorter_side" in frames:
             parts.append(f"short{frames['shorter_side']}")
         elif "square" in frames:
@@ -89,23 +80,6 @@ class Product:
 def audio_slug(audio: Mapping[str, Any]) -> str:
     """Return a name of the place that sound comes from, injective: `track`, `folder.1a2b3c4d`."""
     return f"folder.{digest(audio['folder'])}" if "folder" in audio else "track"
-
-
-def _fraction_slug(value: Any) -> str:
-    fraction = Fraction(str(value))
-    over = "" if fraction.denominator == 1 else f"d{fraction.denominator}"
-    return f"{fraction.numerator}{over}"
-
-
-def windows_of(frames: Mapping[str, Any]) -> Windows:
-    """Return the windows that a recipe's `frames` mapping asks for.
-
-    Raises:
-        UserError: windows that make no sense.
-    """
-    return Windows(
-        **{**frames["windows"], "clip_len": Fraction(str(frames["windows"]["clip_len"]))}
-    )
 
 
 def as_list(value: Any) -> list[Any]:
@@ -151,11 +125,11 @@ def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
 def one_spelling(card: dict[str, Any]) -> dict[str, Any]:
     """Write fractions in one way, since 2, 2.0 and "4/2" are the same sampling; leave out what is usual."""
     frames = dict(card["frames"])
-    if "fps" in frames:
-        frames["fps"] = str(Fraction(str(frames["fps"])))
-    if "windows" in frames:
-        clip_len = str(Fraction(str(frames["windows"]["clip_len"])))
-        frames["windows"] = {**frames["windows"], "clip_len": clip_len}
+    sampling = read_sampling(frames)
+    if sampling.fps is not None:
+        frames["fps"] = str(sampling.fps)
+    if sampling.windows is not None:
+        frames["windows"] = {**frames["windows"], "clip_len": str(sampling.windows.clip_len)}
     if frames.get("stream") == "first":
         del frames["stream"]
     return {**card, "frames": frames}
@@ -168,23 +142,14 @@ def check_frames(card: Mapping[str, Any], *, where: str) -> None:
         UserError: one line that names the key, what it may be, and where.
     """
     frames, crop = card["frames"], card["crop"]
-    chosen = [key for key in RULES if key in frames]
-    if len(chosen) != 1:
-        raise UserError(
-            f"{where}: frames: exactly one of {', '.join(RULES)}; got {chosen or 'none'}"
-        )
-    if "windows" in frames:
-        _check_windows(frames, where=where)
+    try:
+        read_sampling(frames)
+    except UserError as error:
+        raise UserError(f"{where}: {error}") from None
     if "shorter_side" in frames and "square" in frames:
         raise UserError(f"{where}: frames: at most one of shorter_side and square; got both")
     if frames.get("jpeg") == "ffmpeg" and "square" in frames:
         raise UserError(f"{where}: frames.jpeg: ffmpeg is not for frames.square; a number is")
-    for limit in ("first", "uniform", "violet", "favd"):
-        if limit in frames and frames.get("at_least", 0) > frames[limit]:
-            raise UserError(
-                f"{where}: frames.at_least: {frames['at_least']} is larger than {limit}, so that no"
-                f" clip would do; at most {frames[limit]}"
-            )
     if crop is None:
         return
     if "jpeg" in crop and card.get("encoder", card) is not None:
@@ -200,18 +165,6 @@ def check_frames(card: Mapping[str, Any], *, where: str) -> None:
             raise UserError(
                 f"{where}: crop.size: {crop['size']} is larger than the frame, whose shorter side"
                 f" is {side} (frames.shorter_side or frames.square); at most {side}"
-            )
-
-
-def _check_windows(frames: Mapping[str, Any], *, where: str) -> None:
-    try:
-        windows_of(frames)
-    except UserError as error:
-        raise UserError(f"{where}: frames.{error}") from None
-    for limit in ("first", "at_least"):
-        if limit in frames:
-            raise UserError(
-                f"{where}: frames.{limit}: not with windows, which have rules of their own"
             )
 
 
@@ -267,9 +220,10 @@ def _check_encoder(encoder: Mapping[str, Any], sets: list[Product], *, where: st
 def _check_window(recipe: Mapping[str, Any], *, where: str) -> None:
     name = recipe["encoder"]["name"]
     wanted = encoder_card(name).window
-    if "windows" not in recipe["frames"]:
+    windows = read_sampling(recipe["frames"]).windows
+    if windows is None:
         return
-    found = windows_of(recipe["frames"]).frames
+    found = windows.frames
     if found != wanted:
         raise UserError(
             f"{where}: frames.windows.frames: encoder {name} takes {wanted} per row; got {found}"

@@ -155,10 +155,12 @@ def _one_type(name: str, part: Schema) -> str:
             return f"list of {count}{_choices(_resolve(part['items']))}"
         case "object":
             inner = part.get("additionalProperties")
-            names = isinstance(inner, dict) and "properties" not in inner and "type" in inner
-            if names and inner["type"] != "object":
-                return f"mapping of names to {_choices(inner)}"
-            return "mapping"
+            plain = isinstance(inner, dict) and inner.get("type", "object") != "object"
+            return (
+                f"mapping of names to {_choices(part['additionalProperties'])}"
+                if plain
+                else "mapping"
+            )
         case _:
             return " ".join([name, *_bounds(part)])
 

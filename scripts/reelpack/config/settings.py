@@ -123,8 +123,9 @@ class Settings:
                 raise UserError(f"{where}: {name!r} is no recipe name; allowed: {NAME.pattern}")
             card = self._card("recipe", name, where=where)
             where = f"recipe {name}"
-            recipe = recipe_rules.one_spelling(check("recipe", card, where=where))
+            recipe = check("recipe", card, where=where)
             recipe_rules.check_recipe(recipe, where=where)
+            recipe = recipe_rules.one_spelling(recipe)
             if recipe["encoder"] is None:
                 recipe["mode"] = "staged"
             else:
@@ -156,8 +157,9 @@ class Settings:
         if ("model", name) not in self._cards:
             card = self._card("model", name, where=where)
             where = f"model {name}"
-            model = recipe_rules.one_spelling(check("model", card, where=where))
+            model = check("model", card, where=where)
             recipe_rules.check_frames(model, where=where)
+            model = recipe_rules.one_spelling(model)
             side = products(model)[0].side
             if len(products(model)) != 1 or side is None or side % CARDS["vqvae"].stride:
                 raise UserError(f"{where}: frames: needs one crop set of squares, a multiple of 4")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from reelpack.config.sampling import read_sampling
 from reelpack.config.transformer_sizes import Sizes, Triple
 from reelpack.config.transformer_training import TrainSettings
 from reelpack.core.errors import UserError
@@ -72,9 +73,7 @@ def check_recipe_of(card: Mapping[str, Any], recipe: Mapping[str, Any], *, where
         raise UserError(f"{place} has no vqvae encoder, whose codes could be learned")
     if recipe["pack"]["format"] != "lvt_codes":
         raise UserError(f"{place} has pack.format {recipe['pack']['format']}; allowed: lvt_codes")
-    frames = recipe["frames"]
-    counts = [frames[key] for key in ("first", "uniform", "violet", "favd") if key in frames]
-    longest = min(counts, default=None)
+    longest = read_sampling(recipe["frames"]).most
     for key, count in (
         ("training.frames", card["training"]["frames"]),
         ("samples.primed", card["samples"]["primed"]),

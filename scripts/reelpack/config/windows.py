@@ -23,7 +23,7 @@ STRIDE = 2
 
 
 @dataclass(frozen=True)
-class Windows:
+class FeatureWindows:
     """How a clip is cut into windows, and what a row takes of each.
 
     Args:
@@ -39,18 +39,20 @@ class Windows:
 
     def __post_init__(self) -> None:
         if self.clip_len <= 0:
-            raise UserError(f"windows: clip_len is {self.clip_len}; it must be more than 0")
+            raise UserError(f"frames.windows: clip_len is {self.clip_len}; it must be more than 0")
         if self.fps is None:
             if self.frames != 1:
-                raise UserError(f"windows: frames is {self.frames}; without fps it must be 1")
+                raise UserError(
+                    f"frames.windows: frames is {self.frames}; without fps it must be 1"
+                )
             return
         if self.fps < 1 or self.frames < 2:
             raise UserError(
-                f"windows: fps is {self.fps} and frames {self.frames}; at least 1 and 2 are allowed"
+                f"frames.windows: fps is {self.fps} and frames {self.frames}; at least 1 and 2 are allowed"
             )
         if (self.fps * self.clip_len).denominator != 1:
             raise UserError(
-                f"windows: clip_len {self.clip_len} is no whole number of frames at {self.fps}"
+                f"frames.windows: clip_len {self.clip_len} is not a whole number of frames at {self.fps}"
                 f" fps; allowed are multiples of 1/{self.fps}"
             )
 
@@ -77,7 +79,7 @@ def frame_rate(clip_len: Fraction, duration_seconds: float | None) -> Fraction:
     return 1 / clip_len
 
 
-def row_count(frames: int, windows: Windows, duration_seconds: float | None) -> int:
+def row_count(frames: int, windows: FeatureWindows, duration_seconds: float | None) -> int:
     """Rows of a clip that shows `frames` frames at `windows.fps`.
 
     Frames are filled up to whole seconds and seconds to a multiple of clip_len's numerator; of
@@ -93,7 +95,7 @@ def row_count(frames: int, windows: Windows, duration_seconds: float | None) -> 
     return rows
 
 
-def places_in_window(windows: Windows, average_rate: Fraction) -> Indices:
+def places_in_window(windows: FeatureWindows, average_rate: Fraction) -> Indices:
     """Return int64[frames]: where in a window of `windows.length` frames a row's frames are.
 
     They spread evenly over what `frames` frames at every second one of the source would span,
@@ -115,7 +117,7 @@ def places_in_window(windows: Windows, average_rate: Fraction) -> Indices:
 
 
 def window_frames(
-    frames: int, windows: Windows, *, duration_seconds: float | None, average_rate: Fraction
+    frames: int, windows: FeatureWindows, *, duration_seconds: float | None, average_rate: Fraction
 ) -> Indices:
     """Return int64[rows, frames]: which of `frames` frames at `windows.fps` make each row.
 

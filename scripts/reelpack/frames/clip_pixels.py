@@ -15,7 +15,7 @@ from reelpack.clips.table import Clip
 from reelpack.config.recipes import Product
 from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError
-from reelpack.frames.extract import crop_of, open_shard, sampling_of, scale_of
+from reelpack.frames.extract import crop_of, open_shard, scale_of
 from reelpack.video.decode import Request, decode_frames, decode_requests
 from reelpack.video.geometry import Crop, crop_frame
 
@@ -44,7 +44,7 @@ class EncodeSettings:
     def request(self) -> Request:
         """What a streamed recipe asks of the decoder."""
         scales = dict.fromkeys(scale_of(product.frames) for product in self.products)
-        return Request(sampling_of(self.products[0].frames), tuple(scales))
+        return Request(self.products[0].sampling, tuple(scales))
 
     @property
     def cuts(self) -> list[tuple[int, Crop | None]]:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from reelpack.clips.table import Clip, read_clips
-from reelpack.config.recipes import Product, windows_of
+from reelpack.config.recipes import Product
 from reelpack.core.files import replace_file
 from reelpack.frames.shard import ClipWriter, FrameShard, join_clips, split_shard
 from reelpack.jobs.ledger import LedgerRow, read_ledger
@@ -22,22 +21,6 @@ from reelpack.jobs.stage import Stage, Task
 from reelpack.video.decode import decode_frames
 from reelpack.video.geometry import Crop, Scale, crop_frame
 from reelpack.video.jpeg import jpeg_bytes
-from reelpack.video.sampling import Sampling
-
-
-def sampling_of(frames: Mapping[str, Any]) -> Sampling:
-    """Build the sampling that a recipe's `frames` mapping asks for."""
-    return Sampling(
-        fps=Fraction(str(frames["fps"])) if "fps" in frames else None,
-        uniform=frames.get("uniform"),
-        every=frames.get("every", False),
-        violet=frames.get("violet"),
-        favd=frames.get("favd"),
-        windows=windows_of(frames) if "windows" in frames else None,
-        first=frames.get("first"),
-        at_least=frames.get("at_least"),
-        stream=frames.get("stream", "first"),
-    )
 
 
 def scale_of(frames: Mapping[str, Any]) -> Scale:
@@ -65,7 +48,7 @@ def extract_clip(task: Task) -> None:
     product: Product = task.settings
     frames = decode_frames(
         Path(clip.path),
-        sampling=sampling_of(product.frames),
+        sampling=product.sampling,
         scales=[scale_of(product.frames)],
         start_seconds=clip.start_seconds,
         end_seconds=clip.end_seconds,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 
 from reelpack import __version__
 from reelpack.config.recipes import Product, products
+from reelpack.config.sampling import read_sampling
 from reelpack.jobs.pool import worker_pool
 from reelpack.packs import AUDIO, PackContext, Variant, get_format, publish
 from reelpack.packs.split_shards import SplitCodes, SplitFrames, SplitShards
@@ -60,12 +60,12 @@ def write_pack(
     variants = tuple(variant_of(product) for product in products(card))
     if card.get("audio") is not None:
         variants += (Variant(AUDIO),)
-    fps = str(Fraction(str(card["frames"]["fps"]))) if "fps" in card["frames"] else None
+    fps = read_sampling(card["frames"]).fps
     context = PackContext(
         params["dataset"],
         params["split"],
         params["recipe"],
-        fps,
+        None if fps is None else str(fps),
         variants,
         settings={**card, **card["pack"]},
     )

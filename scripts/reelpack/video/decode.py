@@ -17,6 +17,7 @@ from pathlib import Path
 import av
 import numpy as np
 
+from reelpack.config.sampling import Sampling
 from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError
 from reelpack.video.convert import Converter, Image
@@ -25,7 +26,7 @@ from reelpack.video.geometry import Scale
 from reelpack.video.index import VideoIndex, index_video, read_index
 from reelpack.video.jpeg import jpeg_pixels
 from reelpack.video.plan import plan
-from reelpack.video.sampling import Indices, Sampling, filter_rate, sample
+from reelpack.video.sampling import Indices, filter_rate, sample
 from reelpack.video.source import Packet, StreamChoice, clip_errors, open_source
 from reelpack.video.stills import index_stills, is_still, read_stills
 

@@ -8,59 +8,15 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from reelpack.config.windows import Windows, frame_rate, window_frames
+from reelpack.config.sampling import Sampling
+from reelpack.config.windows import FeatureWindows, frame_rate, window_frames
 from reelpack.core.errors import ClipError, UserError
 from reelpack.video.index import VideoIndex
 from reelpack.video.rates import rate_of
-from reelpack.video.source import StreamChoice
 
 Indices = npt.NDArray[np.int64]
-RULES = ("fps", "uniform", "every", "violet", "favd", "windows")
 # What FAVDBench takes for the duration of a file that does not tell it.
 _FAVD_SECONDS = 10.0
-
-
-@dataclass(frozen=True)
-class Sampling:
-    """A rule that chooses frames; exactly one of `RULES` is given.
-
-    Args:
-        fps: frames per second, as ffmpeg's `fps` filter with its default rounding (near).
-        uniform: this many frames, the middles of as many equal parts; a short clip repeats some.
-        every: each shown frame.
-        violet: this many frames, the inner ends of one part more; a short clip repeats some.
-            Source: github tsujuifu/pytorch_violet, _tools.
-        favd: this many frames, as ffmpeg's `fps` filter at `favd` / duration chooses them; what
-            it gives beyond is left out, what it gives less is made up by repeating the last.
-            Source: github OpenNLPLab/FAVDBench, AVLFormer/data_prepro.
-        windows: the frames of HERO's windows, one window after another; neither `first` nor
-            `at_least` goes with it.
-        first: keep at most the first n of what the rule chose.
-        at_least: a clip that gives fewer than n frames is "too_short".
-        stream: of a file with several video streams, see `source.Source`.
-    """
-
-    fps: Fraction | None = None
-    uniform: int | None = None
-    every: bool = False
-    violet: int | None = None
-    favd: int | None = None
-    windows: Windows | None = None
-    first: int | None = None
-    at_least: int | None = None
-    stream: StreamChoice = "first"
-
-    def __post_init__(self) -> None:
-        if sum(getattr(self, rule) not in (None, False) for rule in RULES) != 1:
-            raise UserError(f"sampling: give exactly one of {', '.join(RULES)}")
-        if self.windows is not None and (self.first or self.at_least):
-            raise UserError("sampling: first and at_least do not go with windows")
-        if self.fps is not None and self.fps <= 0:
-            raise UserError(f"sampling: fps is {self.fps}; it must be more than 0")
-        for name in ("uniform", "violet", "favd", "first", "at_least"):
-            number = getattr(self, name)
-            if number is not None and number < 1:
-                raise UserError(f"sampling: {name} is {number}; it must be 1 or more")
 
 
 def sample(
@@ -171,7 +127,7 @@ def _at_rate(index: VideoIndex, rate: Fraction, window: Window) -> Indices:
 
 def _in_windows(
     index: VideoIndex,
-    windows: Windows,
+    windows: FeatureWindows,
     window: Window,
     *,
     start_seconds: float | None,
