@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
+from reelpack.config.schema import check
 from reelpack.core.errors import UserError
 
 Triple = tuple[int, int, int]
@@ -47,22 +48,8 @@ class Sizes:
     decoder_heads: tuple[int, ...] = (8,) * 8
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            many = isinstance(field.default, tuple)
-            triple = field.name in ("stride", "kernel", "block")
-            if many and not (isinstance(value, tuple) and (not triple or len(value) == 3)):
-                what = "three integers" if triple else "a list of integers"
-                raise UserError(f"architecture.{field.name}: {value!r}; allowed: {what}")
-            for number in value if many else (value,):
-                if not isinstance(number, int) or isinstance(number, bool) or number < 1:
-                    raise UserError(
-                        f"architecture.{field.name}: {number!r}; allowed: integers of at least 1"
-                    )
         if any(side % 2 == 0 for side in self.kernel):
             raise UserError(f"architecture.kernel: {list(self.kernel)}; allowed: odd sides")
-        if self.width < 6:
-            raise UserError(f"architecture.width: {self.width}; allowed: at least 6")
 
     @property
     def slices(self) -> int:
@@ -76,16 +63,9 @@ class Sizes:
         Raises:
             UserError: unknown key, or a size out of range.
         """
-        allowed = [field.name for field in fields(cls)]
-        if unknown := sorted(set(mapping) - set(allowed)):
-            raise UserError(
-                f"architecture.{unknown[0]}: unknown key; allowed: {', '.join(allowed)}"
-            )
-        sizes: dict[str, Any] = {
-            key: tuple(value) if isinstance(value, list) else value
-            for key, value in mapping.items()
-        }
-        return cls(**sizes)
+        sizes = check("transformer", dict(mapping), "architecture", where="architecture")
+        pairs = sizes.items()
+        return cls(**{key: tuple(v) if isinstance(v, list) else v for key, v in pairs})
 
     def slice_shape(self, video: Triple) -> Triple:
         """Return the sides of the slices of a video of these sides.

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from reelpack.config.schema import check
 from reelpack.config.training import check_sharing
 from reelpack.config.transformer_sizes import Sizes
-from reelpack.core.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -20,7 +19,7 @@ class TrainSettings:
         architecture: sizes of the model.
         steps: optimiser steps.
         frames: length of the cuts to learn from.
-        primed_frames: frames at a cut's start that are given, not foretold.
+        primed_frames: frames at a cut's start that are given, not predicted.
         batch: cuts per step.
         learning_rate: RMSprop's, constant.
         alpha: RMSprop's smoothing.
@@ -53,17 +52,6 @@ class TrainSettings:
     precision: str = "fp32"
 
     def __post_init__(self) -> None:
-        least = {"primed_frames": 0, "seed": 0, "patience": 0}
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if field.type == "int":
-                low = least.get(field.name, 1)
-                if not isinstance(value, int) or isinstance(value, bool) or value < low:
-                    raise UserError(
-                        f"training.{field.name}: {value!r}; allowed: an integer of at least {low}"
-                    )
-            elif field.type == "float" and not _is_rate(value):
-                raise UserError(f"training.{field.name}: {value!r}; allowed: at least 0")
         check_sharing({field.name: getattr(self, field.name) for field in fields(self)})
 
     @classmethod
@@ -73,15 +61,5 @@ class TrainSettings:
         Raises:
             UserError: unknown or missing key, or a value out of range.
         """
-        training = dict(card["training"])
-        allowed = [field.name for field in fields(cls) if field.name != "architecture"]
-        if unknown := sorted(set(training) - set(allowed)):
-            raise UserError(f"training.{unknown[0]}: unknown key; allowed: {', '.join(allowed)}")
-        if "steps" not in training:
-            raise UserError("training.steps: missing; it must be the number of optimiser steps")
+        training = check("transformer", dict(card["training"]), "training", where="training")
         return cls(architecture=Sizes.from_mapping(card.get("architecture", {})), **training)
-
-
-def _is_rate(value: Any) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and 0 <= value < math.inf
