@@ -2,6 +2,7 @@
 
 import os
 
+import google_crc32c
 import pandas as pd
 import pytest
 from PIL import Image
@@ -14,7 +15,6 @@ from reelpack.jobs.ledger import read_ledger
 from reelpack.jobs.retries import Retries
 from reelpack.lists.manifest import CLIP_COLUMNS, make_manifest
 from reelpack.lists.shard_table import read_shard
-from reelpack.video.crc32c import crc32c
 from tests.lists.adapters import records
 from tests.lists.adapters.records import example
 from tests.support.clips import cut_file, write_audio, write_clip
@@ -129,7 +129,10 @@ def test_pictures_and_records_are_probed_too(tmp_path):
     shot = [bytes([number]) * 12288 for number in range(30)]
     record = example({f"{n}/image_aux1/encoded": [shown] for n, shown in enumerate(shot)})
     path = tmp_path / "b.tfrecords"
-    path.write_bytes(2 * records.frame(record, crc=crc32c) + records.frame(b"", crc=crc32c))
+    path.write_bytes(
+        2 * records.frame(record, crc=google_crc32c.value)
+        + records.frame(b"", crc=google_crc32c.value)
+    )
     rows = [("a", "a.jpg", None), *((f"b/{n}", "b.tfrecords", n) for n in (1, 2, 3, 4))]
     table = pd.DataFrame(rows, columns=["clip_id", "video", "record"]).astype({"record": "Int64"})
     table["path"] = [str(tmp_path / name) for name in table["video"]]

@@ -8,8 +8,8 @@ import pytest
 
 from reelpack.demo.bair_toy import TAR, push, write_bair_toy
 from reelpack.lists.adapters.bair import read
-from reelpack.video.bair import read_sequence, read_sequences
-from reelpack.video.tfrecord import read_records
+from reelpack.video.bair import read_sequence
+from reelpack.video.tfrecord import count_records, read_record
 from tests.lists.adapters import records
 from tests.support.helpers import ROOT
 
@@ -53,7 +53,7 @@ def test_the_adapter_reads_what_was_drawn(unpacked):
 
 
 def test_each_picture_has_the_four_published_features(unpacked):
-    payload = next(read_records(unpacked / "test/traj_0_to_1.tfrecords"))
+    payload = read_record(unpacked / "test/traj_0_to_1.tfrecords", 1)
     made = push(200)
     features = {}
     for number in range(30):
@@ -73,7 +73,11 @@ def test_positions_are_where_the_moves_lead():
 
 def test_sequences_differ_from_the_first_picture_on_and_move(unpacked):
     paths = sorted(unpacked.rglob("*.tfrecords"))
-    videos = [video.astype(int) for path in paths for video in read_sequences(path)]
+    videos = [
+        read_sequence(path, record + 1).astype(int)
+        for path in paths
+        for record in range(count_records(path))
+    ]
     assert len(videos) == 10
     for number, video in enumerate(videos):
         assert np.abs(np.diff(video, axis=0)).mean(axis=(1, 2, 3)).max() > 0.5

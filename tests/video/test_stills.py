@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import av
+import google_crc32c
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
 from reelpack.core.errors import ClipError
-from reelpack.video.crc32c import crc32c
 from reelpack.video.decode import DecodedFrame, decode_frames
 from reelpack.video.geometry import Scale, scaled_size, square_frame
 from reelpack.video.index import index_video
@@ -206,7 +206,7 @@ def records(tmp_path_factory) -> Path:
         example({f"{n}/image_aux1/encoded": [shown.tobytes()] for n, shown in enumerate(shot)})
         for shot in (sequence(1), sequence(2))
     ]
-    path.write_bytes(b"".join(frame(data, crc=crc32c) for data in payloads))
+    path.write_bytes(b"".join(frame(data, crc=google_crc32c.value) for data in payloads))
     return path
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import google_crc32c
 import lmdb
 import numpy as np
 import pytest
@@ -24,7 +25,6 @@ from PIL import Image
 
 from reelpack.jobs.ledger import read_ledger
 from reelpack.lists.url_names import video_name
-from reelpack.video.crc32c import crc32c
 from tests.lists.adapters import records
 from tests.sources.archives import rar4, rar5, tarred
 from tests.sources.server import Site, page, running, serve, status
@@ -398,7 +398,7 @@ def bair_record(pictures: Any) -> bytes:
         features[f"{number}/endeffector_pos"] = [0.1, 0.2, 0.3]
         features[f"{number}/image_main/encoded"] = [bytes(12288)]
         features[f"{number}/image_aux1/encoded"] = [picture.tobytes()]
-    return records.frame(records.example(features), crc=crc32c)
+    return records.frame(records.example(features), crc=google_crc32c.value)
 
 
 def test_records_become_the_folders_that_the_seed_writes(
@@ -451,7 +451,7 @@ def test_records_and_pictures_become_an_lmdb(site: Site, project: Project, tmp_p
     shot = [bytes([number]) * 12288 for number in range(30)]
     record = records.example({f"{n}/image_aux1/encoded": [shown] for n, shown in enumerate(shot)})
     name = "softmotion30_44k/train/traj_0_to_1.tfrecords"
-    pushes = tarred({name: 2 * records.frame(record, crc=crc32c)}, mode="w:gz")
+    pushes = tarred({name: 2 * records.frame(record, crc=google_crc32c.value)}, mode="w:gz")
     url = site.add("/bair.tar", serve(pushes))
     add_card(
         project,

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from reelpack.core.errors import ClipError
-from reelpack.video.tfrecord import parse_example, read_record, read_records
+from reelpack.video.tfrecord import parse_example, read_record
 
 FRAMES, SIDE = 30, 64
 FRAME_KEY = "{}/image_aux1/encoded"
-
-
-def read_sequences(path: Path) -> Iterator[np.ndarray]:
-    """Yield the sequences of a file in order, uint8[30,64,64,3] RGB.
-
-    Raises:
-        ClipError: missing or corrupt.
-    """
-    for number, payload in enumerate(read_records(path), start=1):
-        yield _sequence(payload, f"{path}: record {number}")
 
 
 def read_sequence(path: Path, record: int) -> np.ndarray:
@@ -30,10 +19,8 @@ def read_sequence(path: Path, record: int) -> np.ndarray:
     Raises:
         ClipError: missing or corrupt.
     """
-    return _sequence(read_record(path, record), f"{path}: record {record}")
-
-
-def _sequence(payload: bytes, where: str) -> np.ndarray:
+    where = f"{path}: record {record}"
+    payload = read_record(path, record)
     try:
         features = parse_example(payload)
     except ClipError as error:

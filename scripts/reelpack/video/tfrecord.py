@@ -12,24 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+import google_crc32c
+
 from reelpack.core.errors import ClipError
-from reelpack.video.crc32c import crc32c, masked
 
 _HEADER = struct.Struct("<QI")
 _FOOTER = struct.Struct("<I")
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-
-
-def read_records(path: Path) -> Iterator[bytes]:
-    """Yield the payloads of a file, each checked.
-
-    Raises:
-        ClipError: missing; corrupt, for a record cut short or with a wrong checksum.
-    """
-    with _open(path) as stream:
-        number = 0
-        while (length := _next(stream, path, number := number + 1)) is not None:
-            yield _payload(stream, path, number, length)
 
 
 def read_record(path: Path, number: int) -> bytes:
@@ -70,6 +59,12 @@ def count_records(path: Path) -> int:
     return number
 
 
+def masked_crc(data: bytes) -> int:
+    """Return a CRC-32C as TFRecord files store it: rotated right by 15 bits, plus a constant."""
+    crc = google_crc32c.value(data)
+    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
+
+
 def _open(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
@@ -84,7 +79,7 @@ def _next(stream: BinaryIO, path: Path, number: int) -> int | None:
     if len(header) < _HEADER.size:
         raise ClipError("corrupt", f"{path}: record {number} is cut short")
     length, check = _HEADER.unpack(header)
-    if masked(crc32c(header[:8])) != check:
+    if masked_crc(header[:8]) != check:
         raise ClipError("corrupt", f"{path}: record {number}: wrong checksum of its length")
     return int(length)
 
@@ -93,7 +88,7 @@ def _payload(stream: BinaryIO, path: Path, number: int, length: int) -> bytes:
     payload, footer = stream.read(length), stream.read(_FOOTER.size)
     if len(payload) < length or len(footer) < _FOOTER.size:
         raise ClipError("corrupt", f"{path}: record {number} is cut short")
-    if masked(crc32c(payload)) != _FOOTER.unpack(footer)[0]:
+    if masked_crc(payload) != _FOOTER.unpack(footer)[0]:
         raise ClipError("corrupt", f"{path}: record {number}: wrong checksum")
     return payload
 
@@ -102,7 +97,7 @@ def parse_example(payload: bytes) -> dict[str, list[bytes]]:
     """Return the features of an Example that are lists of bytes; other kinds are left out.
 
     Raises:
-        ClipError: corrupt, when it is no such message.
+        ClipError: corrupt, when it is not such a message.
     """
     features: dict[str, list[bytes]] = {}
     try:
@@ -159,7 +154,7 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
 def frame_record(payload: bytes) -> bytes:
     """Return a payload with its length and checksums around it, as it stands in a file."""
     length = struct.pack("<Q", len(payload))
-    checks = (_FOOTER.pack(masked(crc32c(data))) for data in (length, payload))
+    checks = (_FOOTER.pack(masked_crc(data)) for data in (length, payload))
     return b"".join([length, next(checks), payload, next(checks)])
 
 

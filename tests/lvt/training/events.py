@@ -2,7 +2,7 @@
 
 from tensorboardX.proto.event_pb2 import Event, SessionLog
 
-from reelpack.video.tfrecord import read_records
+from reelpack.video.tfrecord import count_records, read_record
 
 
 def scalars(folder):
@@ -32,5 +32,6 @@ def read(folder):
     """Return all events, file after file."""
     found = []
     for path in sorted(folder.glob("events.out.tfevents.*")):
-        found += [Event.FromString(record) for record in read_records(path)]
+        records = range(1, count_records(path) + 1)
+        found += [Event.FromString(read_record(path, record)) for record in records]
     return found
