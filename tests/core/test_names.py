@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelpack.core.errors import ClipError, UserError
-from reelpack.core.names import safe_name
+from reelpack.core.names import is_too_long, safe_name
 from reelpack.sources.base import Limits, beside, locked, shown
 
 
@@ -44,7 +44,7 @@ def test_plain_ids_stay(text):
         ("\u202egpj", "%E2%80%AEgpj"),
     ],
 )
-def test_other_signs_are_encoded(text, name):
+def test_other_characters_are_encoded(text, name):
     assert safe_name(text) == name
 
 
@@ -88,6 +88,15 @@ def test_names_are_safe_and_of_one_id_only(texts):
     for name in names:
         assert re.fullmatch(r"[\w%][\w.%-]*", name)
         assert len(name.encode()) <= 255
+
+
+@given(
+    st.lists(st.text(st.sampled_from("aé映😀"), max_size=260), min_size=1, max_size=3),
+    st.integers(0, 20),
+)
+def test_the_longest_part_of_a_path_counts_in_bytes(parts, added):
+    longest = max(len(part.encode()) for part in parts)
+    assert is_too_long("/".join(parts), added=added) == (longest + added > 255)
 
 
 def test_addresses_in_messages_have_no_query_and_no_password():

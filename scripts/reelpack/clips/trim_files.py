@@ -21,7 +21,7 @@ from reelpack.clips.table import Clip, Probe, read_clips, read_probes, write_cli
 from reelpack.clips.trim import STAGE, Windows, clip_key, window
 from reelpack.core.errors import ClipError
 from reelpack.core.files import noticing_full_disk, sha256_file, sync, write_bytes
-from reelpack.core.names import NAME_BYTES, has_control, refused
+from reelpack.core.names import NAME_BYTES, has_control, is_too_long, refused
 from reelpack.core.results import canonical, digest
 from reelpack.jobs.ledger import LedgerRow, read_ledger
 from reelpack.jobs.retries import Retries
@@ -75,7 +75,7 @@ def clip_path(folder: Path, clip_id: str) -> Path:
         raise refused(f"clip id {clip_id!r:.120} is no path below a folder")
     if not clip_id or clip_id in {".", ".."} or has_control(clip_id):
         raise refused(f"clip id {clip_id!r:.120} names no file")
-    if max(len(part.encode()) for part in parts) > NAME_BYTES:
+    if is_too_long(f"{clip_id}{_SUFFIX}"):
         raise refused(
             f"clip id {clip_id!r:.60}... gives a file name longer than {NAME_BYTES} bytes"
         )

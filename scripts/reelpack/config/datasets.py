@@ -17,6 +17,7 @@ from reelpack.config.schema import check, load_yaml
 from reelpack.config.stages import describe_result
 from reelpack.config.suffixes import LIST_SUFFIXES
 from reelpack.core.errors import UserError
+from reelpack.core.state import file_state
 
 # Own lists may hold addresses of files, and of pages that yt-dlp knows.
 LIST_SOURCES: list[Mapping[str, Any]] = [{"http": True}, {"youtube": {}}]
@@ -205,8 +206,7 @@ def _brought(name: str, files: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
     """Return name, size and time of the annotation files that a person has to bring and has brought."""
     names = [named for file in files for named in _as_list(file.get("path", []))]
     paths = [ANNOTATIONS / name / each for each in names]
-    stats = [(path, path.stat()) for path in paths if path.is_file()]
-    return [[path.name, stat.st_size, stat.st_mtime_ns] for path, stat in stats]
+    return [[path.name, *file_state(path)] for path in paths if path.is_file()]
 
 
 def _as_list(value: str | list[str]) -> list[str]:

@@ -7,7 +7,6 @@ a stage, with what the stages before it depend on. Those of lists, downloads and
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from reelpack.config.encoder_cards import CARDS
@@ -16,6 +15,7 @@ from reelpack.config.recipes import Product, products
 from reelpack.config.settings import CardKind, Settings
 from reelpack.config.stages import describe_result
 from reelpack.config.training import USUAL, decisive, without_usual
+from reelpack.core.state import file_state
 
 # What says how a recipe is made, not what comes out.
 NOT_IN_RESULTS = frozenset({"description", "mode", "group"})
@@ -56,8 +56,7 @@ def describe_training(settings: Settings, name: str) -> dict[str, Any]:
 def describe_import(settings: Settings, kind: CardKind, name: str) -> dict[str, Any]:
     """Return the result of import_vqvae or import_transformer, with the state of the published files."""
     stage = "import_vqvae" if kind == "model" else "import_transformer"
-    stats = [(path, Path(path).stat()) for path in settings.checkpoint_files(kind, name)]
-    files = [[path, stat.st_size, stat.st_mtime_ns] for path, stat in stats]
+    files = [[path, *file_state(path)] for path in settings.checkpoint_files(kind, name)]
     architecture = settings.card(kind, name)["architecture"]
     return describe_result(stage, {"architecture": architecture, "files": files})
 

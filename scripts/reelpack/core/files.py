@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from reelpack.core.errors import ClipError, DamagedError, UserError
+from reelpack.core.names import NAME_BYTES
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _NEARLY_FULL_BYTES = 1 << 16
+_ROOM_BYTES = 55
 
 
 def sync(path: Path) -> None:
@@ -83,9 +85,9 @@ _MODE = _usual_mode()
 
 
 def _short(name: str) -> str:
-    """Leave room for what a temporary name adds, in a file name of 255 bytes at most."""
+    """Leave room for what a temporary name adds, within the longest file name."""
     encoded = os.fsencode(name)
-    return name if len(encoded) <= 200 else hashlib.sha256(encoded).hexdigest()
+    return name if len(encoded) <= NAME_BYTES - _ROOM_BYTES else hashlib.sha256(encoded).hexdigest()
 
 
 @contextmanager

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from reelpack.config.settings import Settings
+from reelpack.core.state import digest_states
 from reelpack.lists.folders import walk_files, walk_videos
 from reelpack.lists.own import listed_paths
 
@@ -28,14 +29,13 @@ def signature(videos: Path, *, all_files: bool = False) -> str:
         videos: folder or list.
         all_files: of a folder, count files of every kind.
     """
-    digest = hashlib.sha256()
+    paths: Iterable[str] = ()
     if videos.is_dir():
-        for entry in walk_files(videos) if all_files else walk_videos(videos):
-            digest.update(_stat_line(entry.path))
+        entries = walk_files(videos) if all_files else walk_videos(videos)
+        paths = (entry.path for entry in entries)
     elif videos.is_file():
-        for name in listed_paths(videos):
-            digest.update(_stat_line(os.path.join(videos.parent, name)))  # noqa: PTH118
-    return digest.hexdigest()[:32]
+        paths = (os.path.join(videos.parent, name) for name in listed_paths(videos))  # noqa: PTH118
+    return digest_states(paths, with_missing=True)
 
 
 def watched_signature(settings: Settings, dataset: str) -> str:
@@ -53,14 +53,6 @@ def watched_signature(settings: Settings, dataset: str) -> str:
     folders = [Path(each["folder"]) for each in data.sources if "folder" in each]
     states = [signature(folder, all_files=True) for folder in folders if folder.is_dir()]
     return hashlib.sha256("\n".join(states).encode()).hexdigest()[:32] if states else ""
-
-
-def _stat_line(path: str) -> bytes:
-    try:
-        stat = os.stat(path)  # noqa: PTH116 - a million times, so without building a Path
-    except (OSError, ValueError):
-        return os.fsencode(path) + b"\0missing\n"
-    return os.fsencode(path) + f"\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode()
 
 
 def fingerprint(path: str) -> str:

@@ -9,9 +9,9 @@ from urllib.parse import unquote, urlsplit
 
 from reelpack.config.suffixes import PICTURE_SUFFIXES, VIDEO_SUFFIXES
 from reelpack.core.errors import ClipError
-from reelpack.core.names import NAME_BYTES, safe_name
+from reelpack.core.names import is_too_long, safe_name
 
-# Addresses that need no closer look: a host, perhaps a port, and signs that every address may have.
+# Addresses that need no closer look: a host, perhaps a port, and characters that every address may have.
 PLAIN_URL = r"(?i:https?)://[A-Za-z0-9.-]*[A-Za-z0-9](?::[0-9]{1,4})?(?:[/?#][!-~]*)?"
 _PLAIN_NAME = re.compile(r"[^/]+//[^?#]*/([A-Za-z0-9_][A-Za-z0-9_.-]*)(?:[?#].*)?")
 _DIGITS = 16
@@ -22,18 +22,18 @@ def video_name(url: str) -> str:
 
     The digest is of the whole address. So the name follows from the address alone, whatever else a
     list holds, and two addresses never share one: a file that lies there is never another video.
-    Where the last part can be no file name, the digest stands alone; what follows `#` says nothing
+    Where the last part cannot be a file name, the digest stands alone; what follows `#` says nothing
     about the file.
 
     Args:
-        url: an address that `sources.base.check_url` passes.
+        url: an address that `names.check_url` passes.
     """
     address = url.partition("#")[0]
     digest = hashlib.sha256(address.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
     plain = _PLAIN_NAME.fullmatch(address)
     last = plain[1] if plain else unquote(urlsplit(address).path.rpartition("/")[2])
     stem, ending = os.path.splitext(last)  # noqa: PTH122 - a million times
-    if not plain or len(last) + 1 + _DIGITS > NAME_BYTES:
+    if not plain or is_too_long(last, added=1 + _DIGITS):
         stem, ending = _safe(stem, ending)
     return f"{stem}-{digest}{ending}" if stem else f"{digest}{ending}"
 
@@ -45,7 +45,7 @@ def _safe(stem: str, ending: str) -> tuple[str, str]:
         name = safe_name(stem + ending)
     except ClipError:
         return "", known
-    if len(name.encode()) + 1 + _DIGITS > NAME_BYTES:
+    if is_too_long(name, added=1 + _DIGITS):
         return "", known
     stem, ending = os.path.splitext(name)  # noqa: PTH122
     return stem, ending

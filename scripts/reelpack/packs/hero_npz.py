@@ -22,6 +22,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from reelpack.core.errors import ClipError, UserError
+from reelpack.core.names import NAME_BYTES, is_too_long
 from reelpack.packs.base import (
     Array,
     Entry,
@@ -38,7 +39,6 @@ from reelpack.packs.base import (
 _VIDEOS = "videos.csv"
 _COLUMNS = ("clip_id", "label", "rows", "video_path", "feature_path", "variant")
 _INFO_COLUMNS = ("video_path", "feature_path")
-_MAX_NAME_BYTES = 255
 _DEFAULT_DTYPE = "float16"
 # What the extractor calls its models, where that is another name than ours.
 _NAMES = {
@@ -71,8 +71,8 @@ class HeroNpz(PackFormat):
         dtype = np.dtype(context.settings.get("dtype", _DEFAULT_DTYPE))
         given = only_arrays(entry.arrays, what=self.name)
         arrays = {name: _features(entry, rows, dtype) for name, rows in given.items()}
-        if len(f"{_base(entry.clip_id)}.npz".encode()) > _MAX_NAME_BYTES:
-            raise ClipError("pack", f"the id is too long for a file name ({_MAX_NAME_BYTES} bytes)")
+        if is_too_long(f"{_base(entry.clip_id)}.npz"):
+            raise ClipError("pack", f"the id is too long for a file name ({NAME_BYTES} bytes)")
         notes = {"video": entry.video}
         return StoredEntry(entry.clip_id, entry.label, arrays, notes)
 
@@ -181,10 +181,10 @@ def file_names(clip_ids: Sequence[str]) -> list[str]:
     for name, clip_id in zip(names, clip_ids, strict=True):
         if uses[name] > 1:
             raise UserError(f"hero_npz: two clips would both lie in {name}; give them other ids")
-        if len(name.encode()) > _MAX_NAME_BYTES:
+        if is_too_long(name):
             raise UserError(
                 f"hero_npz: clip {clip_id} shares its last part with another, and its whole id is"
-                f" too long for a file name; at most {_MAX_NAME_BYTES} bytes"
+                f" too long for a file name; at most {NAME_BYTES} bytes"
             )
     return names
 

@@ -9,14 +9,12 @@ from urllib.parse import quote
 import numpy as np
 
 from reelpack.core.errors import ClipError
-
-MAX_NAME_BYTES = 255
+from reelpack.core.names import is_too_long
 
 
 def is_folder_name(name: str) -> bool:
     """Whether a folder or file may be called so."""
-    size = len(name.encode(errors="surrogatepass"))
-    return 0 < size <= MAX_NAME_BYTES and name not in (".", "..") and not set(name) & {"/", "\0"}
+    return name not in ("", ".", "..") and not is_too_long(name) and not set(name) & {"/", "\0"}
 
 
 def check_path(path: str) -> None:

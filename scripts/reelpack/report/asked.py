@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from reelpack.config.settings import Settings
+from reelpack.core.state import digest_states
 from reelpack.report.times import benchmark_files
 
 _READ = {
@@ -60,14 +60,7 @@ def state(folder: Path) -> str:
     Args:
         folder: the run's folder, with `results`, `resources` and `benchmarks`.
     """
-    digest = hashlib.sha256()
-    for path in _files(folder):
-        try:
-            stat = path.stat()
-        except FileNotFoundError:
-            continue
-        digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode(errors="replace"))
-    return digest.hexdigest()[:32]
+    return digest_states(_files(folder))
 
 
 def _files(folder: Path) -> list[Path]:

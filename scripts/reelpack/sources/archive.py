@@ -28,7 +28,7 @@ import rarfile  # type: ignore[import-untyped]
 
 from reelpack.core.errors import ClipError, UserError
 from reelpack.core.files import replace_file
-from reelpack.core.names import NAME_BYTES, has_control, refused
+from reelpack.core.names import NAME_BYTES, has_control, is_too_long, refused
 from reelpack.sources.base import beside
 
 Wanted = Callable[[str], bool] | Collection[str] | None
@@ -241,7 +241,7 @@ def _check_name(name: str, where: str) -> None:
         raise refused(f"{where}: name has a control character or a backslash")
     if not name or name.startswith("/") or ".." in parts:
         raise refused(f"{where}: name leads out of the target folder")
-    if any(len(part.encode()) > NAME_BYTES for part in parts) or len(name.encode()) > _PATH_BYTES:
+    if is_too_long(name) or len(name.encode()) > _PATH_BYTES:
         raise refused(f"{where}...: name is longer than {NAME_BYTES} bytes")
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from reelpack.core.errors import UserError
+from reelpack.core.names import NAME_BYTES, is_too_long
 
 COLUMNS: dict[str, Any] = {
     "clip_id": "str",
@@ -36,7 +37,6 @@ _UNSAFE = (
     r"|(?:^|/)\.{0,2}(?:/|$)"  # empty, "." and ".." parts, a leading or trailing slash
     r"|^[A-Za-z]:"
 )
-LONGEST_NAME_BYTES = 255
 
 
 def clip_table(columns: Mapping[str, pd.Series | None], *, split: str, path: Path) -> pd.DataFrame:
@@ -82,7 +82,7 @@ def _check_names(names: pd.Series, column: str, path: Path) -> None:
         raise UserError(
             f"{path}: row {first(wrong)}: {column} {names[wrong].iloc[0]!r} cannot be a path below a"
             " folder; allowed: no control characters or backslashes, no empty, '.' or '..' parts,"
-            f" at most {LONGEST_NAME_BYTES} bytes a part"
+            f" at most {NAME_BYTES} bytes a part"
         )
 
 
@@ -90,14 +90,10 @@ def unsafe(names: pd.Series) -> pd.Series:
     """Mark names that are missing, could lead out of a folder, or are too long for a file."""
     wrong = names.isna() | names.fillna("").str.contains(_UNSAFE, regex=True)
     # A character takes up to four bytes, so only long names need counting.
-    long = names.str.len().fillna(0) > LONGEST_NAME_BYTES // 4
+    long = names.str.len().fillna(0) > NAME_BYTES // 4
     if long.any():
-        wrong |= long & names.fillna("").map(_too_long)
+        wrong |= long & names.fillna("").map(is_too_long)
     return wrong
-
-
-def _too_long(name: str) -> bool:
-    return any(len(part.encode()) > LONGEST_NAME_BYTES for part in name.split("/"))
 
 
 def without_ending(names: pd.Series) -> pd.Series:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from reelpack.config.datasets import Dataset
 from reelpack.core.results import canonical
+from reelpack.core.state import digest_states
 
 
 @dataclass(frozen=True)
@@ -78,11 +78,5 @@ def state(dataset: Path) -> str:
     Args:
         dataset: `results/{dataset}`.
     """
-    digest = hashlib.sha256()
-    for path in sorted(dataset.glob("*/downloads/*.ledger.parquet")):
-        try:
-            stat = path.stat()
-        except FileNotFoundError:  # a run beside this one replaces it
-            continue
-        digest.update(f"{path}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:32]
+    # A run beside this one may be replacing some.
+    return digest_states(sorted(dataset.glob("*/downloads/*.ledger.parquet")))
