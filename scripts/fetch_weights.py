@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 
 from reelpack.config.weights_registry import WeightsEntry
-from reelpack.encoders.weights import fetch
 from reelpack.jobs import cli
+from reelpack.sources.weights import fetch_weights
 
 
 def main() -> None:
@@ -20,7 +20,7 @@ def main() -> None:
     weights = WeightsEntry(
         entry["name"], entry["url"], entry.get("sha256", ""), licence="", note="", path=path
     )
-    print(f"fetch_weights: {entry['name']} has sha256 {fetch(weights, args.output)}")
+    print(f"fetch_weights: {entry['name']} has sha256 {fetch_weights(weights, args.output)}")
 
 
 if __name__ == "__main__":

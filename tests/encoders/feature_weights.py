@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 from reelpack.config import encoder_cards as cards
 from reelpack.config.weights_registry import WeightsEntry
 from reelpack.encoders import load_encoder
-from reelpack.encoders.weights import convert, fetch
+from reelpack.encoders.weights import convert
+from reelpack.sources.weights import fetch_weights
 
 SLOWFAST_BLOCKS = (3, 4, 6, 3)
 
@@ -299,15 +300,15 @@ def write_torchscript(tensors, path: Path) -> Path:
 
 
 def converted(path: Path, folder: Path, *, name: str) -> Path:
-    """Pass a published file through fetch and convert; return the safetensors file."""
+    """Pass a published file through fetch_weights and convert; return the safetensors file."""
     original, model = folder / "original", folder / "model.safetensors"
-    fetch(WeightsEntry(name, path.as_uri(), "", "", ""), original)
+    fetch_weights(WeightsEntry(name, path.as_uri(), "", "", ""), original)
     convert(original, model, kind=name)
     return model
 
 
 def loaded(path: Path, folder: Path, *, name: str):
-    """Pass a published file through fetch, convert and load_encoder."""
+    """Pass a published file through fetch_weights, convert and load_encoder."""
     return load_encoder({"name": name}, converted(path, folder, name=name), device="cpu")
 
 

@@ -61,7 +61,7 @@ def count_records(path: Path) -> int:
 
 def masked_crc(data: bytes) -> int:
     """Return a CRC-32C as TFRecord files store it: rotated right by 15 bits, plus a constant."""
-    crc = google_crc32c.value(data)
+    crc: int = google_crc32c.value(data)
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
