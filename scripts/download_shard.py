@@ -7,7 +7,7 @@ from pathlib import Path
 from reelpack.clips.download import download_shard
 from reelpack.jobs import cli
 from reelpack.sources.archives import ArchiveIndex
-from reelpack.sources.fetching import Plan
+from reelpack.sources.fetching import FetchPlan
 
 
 def main() -> None:
@@ -34,12 +34,12 @@ def main() -> None:
     )
 
 
-def _plan(sources: str, archives: list[Path], options: str) -> Plan:
+def _plan(sources: str, archives: list[Path], options: str) -> FetchPlan:
     """Build the plan; an index of archives lies in {source's number}/{part}.json."""
     indexes: dict[Path, list[Path]] = defaultdict(list)
     for path in archives:
         indexes[path.parent].append(path)
-    return Plan(
+    return FetchPlan(
         **json.loads(sources),
         archives={int(f.name): ArchiveIndex(f, paths) for f, paths in indexes.items()},
         options=json.loads(options),

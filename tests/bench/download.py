@@ -1,4 +1,4 @@
-"""How fast `Downloader` is, as a ratio to the thread-pool way of downloading, from a loopback server.
+"""How fast `fetch_many` is, as a ratio to the thread-pool way of downloading, from a loopback server.
 
 The baseline is the download step of video2dataset 1.3 (`WebFileDownloader`): a pool of as many
 threads, each `requests.get(url, stream=True).content` written to a file, without checks, locks,
@@ -21,7 +21,7 @@ import requests
 
 from reelpack.core.errors import ClipError
 from reelpack.sources.base import Limits
-from reelpack.sources.http import Downloader, Job
+from reelpack.sources.downloader import Download, fetch_many
 
 SERVER = Path(__file__).parents[1] / "sources" / "server.py"
 
@@ -29,7 +29,7 @@ SERVER = Path(__file__).parents[1] / "sources" / "server.py"
 def reelpack(jobs: list[tuple[str, Path]], workers: int) -> None:
     """Fetch with the library."""
     limits = Limits(workers=workers, per_host=workers)
-    for _, result in Downloader(limits).fetch_many([Job((url,), path) for url, path in jobs]):
+    for _, result in fetch_many([Download((url,), path) for url, path in jobs], limits):
         if isinstance(result, ClipError):
             raise result
 

@@ -9,7 +9,7 @@ from reelpack.config.settings import Settings
 from reelpack.core.errors import UserError
 from reelpack.lists.fingerprints import watched_signature
 from reelpack.lists.shard_table import ShardRow
-from reelpack.sources.fetching import Plan
+from reelpack.sources.fetching import FetchPlan
 from tests.support.helpers import ROOT
 
 
@@ -131,7 +131,7 @@ def test_files_that_an_own_list_names_come_from_no_archive(tmp_path):
     assert settings.datasets["kinetics400"].archives() == []
     for name in ("ucf101", "kinetics400"):
         split = next(iter(settings.datasets[name].shards))
-        plan = Plan(settings.sources(name, split))
+        plan = FetchPlan(settings.sources(name, split))
         row = ShardRow("a", "a.mp4", str(tmp_path / "a.mp4"), None, None, None, None, "")
         assert not plan.serves(row)
         assert plan.serves(replace(row, url="http://x/a.mp4"))

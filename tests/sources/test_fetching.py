@@ -11,17 +11,11 @@ from reelpack.lists.shard_table import ShardRow
 from reelpack.sources import youtube
 from reelpack.sources.archives import ArchiveIndex
 from reelpack.sources.base import Fetched
-from reelpack.sources.fetching import Plan, fetch_clips, is_page
-from tests.sources.server import page, running, serve, status
+from reelpack.sources.fetching import FetchPlan, fetch_clips, is_page
+from tests.sources.server import page, serve, status
 
 OPTIONS = {"attempts": 1, "backoff_seconds": 0, "refusals": 2}
 GOOD, BAD = b"good", b"bad"
-
-
-@pytest.fixture
-def site():
-    with running() as site:
-        yield site
 
 
 @dataclass
@@ -33,7 +27,7 @@ class Shard:
         return ShardRow(name, name, path, None, None, None, None, "", **keys)
 
     def fetch(self, rows, *sources, archives=None, windows="inside"):
-        plan = Plan(
+        plan = FetchPlan(
             [{"number": n, **source} for n, source in enumerate(sources)],
             archives=archives or {},
             windows=windows,
@@ -136,8 +130,8 @@ def test_no_source_at_all(shard):
 def test_youtube_rests_after_refusals(shard, monkeypatch):
     asked = []
 
-    def fetch(video, destination, *, wanted_side, audio, section, options, limits):
-        asked.append((video, wanted_side, section))
+    def fetch(video, destination, needed, *, options, limits):
+        asked.append((video, needed.wanted_side, needed.section))
         if video.startswith("ok"):
             destination.write_bytes(GOOD)
             return Fetched(destination, 4, 0, 1, None)
@@ -155,8 +149,8 @@ def test_youtube_rests_after_refusals(shard, monkeypatch):
 def test_youtube_is_asked_for_the_part_that_is_cut(shard, monkeypatch, windows, section):
     asked = []
 
-    def fetch(video, destination, **options):
-        asked.append((video, options["section"]))
+    def fetch(video, destination, needed, **_):
+        asked.append((video, needed.section))
         raise ClipError("gone", "gone")
 
     monkeypatch.setattr(youtube, "fetch_youtube", fetch)
@@ -180,19 +174,19 @@ def test_pages_of_youtube(url, is_one):
 
 
 def test_own_lists_fetch_addresses_alone(shard):
-    plan = Plan([{"number": 0, "http": True}, {"number": 1, "youtube": {}}])
+    plan = FetchPlan([{"number": 0, "http": True}, {"number": 1, "youtube": {}}])
     assert plan.serves(shard.row("x", url="http://host/x"))
     assert not plan.serves(shard.row("x"))
-    assert Plan([{"number": 0, "archive": "x"}]).serves(shard.row("x"))
+    assert FetchPlan([{"number": 0, "archive": "x"}]).serves(shard.row("x"))
 
 
 def test_what_failures_stand_under(shard, tmp_path):
     index = tmp_path / "0.json"
     index.write_text('{"members": {"a": "a"}, "failed": {}}')
-    one = Plan([{"number": 0, "archive": "u"}], archives={0: ArchiveIndex(tmp_path, [index])})
-    same = Plan(one.sources, archives=one.archives, options={"workers": 3})
+    one = FetchPlan([{"number": 0, "archive": "u"}], archives={0: ArchiveIndex(tmp_path, [index])})
+    same = FetchPlan(one.sources, archives=one.archives, options={"workers": 3})
     assert one.digest() == same.digest()
     index.write_text('{"members": {"a": "a", "b": "b"}, "failed": {}}')
-    more = Plan(one.sources, archives={0: ArchiveIndex(tmp_path, [index])})
+    more = FetchPlan(one.sources, archives={0: ArchiveIndex(tmp_path, [index])})
     assert one.digest() != more.digest()
-    assert one.digest() != Plan([]).digest()
+    assert one.digest() != FetchPlan([]).digest()

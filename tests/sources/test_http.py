@@ -1,89 +1,22 @@
 """Every way in which a server can answer, and what becomes of it."""
 
-import hashlib
-import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from pathlib import Path
 
 import pytest
 
-from reelpack.core.errors import ClipError
 from reelpack.sources import http
-from reelpack.sources.base import Limits
-from reelpack.sources.http import Downloader, Job, fetch_http
+from reelpack.sources.http import fetch_http
 from tests.sources import server as web
-from tests.support.helpers import ROOT
-
-CONTENT = bytes(range(256)) * 400
-SHA256 = hashlib.sha256(CONTENT).hexdigest()
-HALF = len(CONTENT) // 2
-QUICK = Limits(
-    attempts=3,
-    connect_seconds=2,
-    read_seconds=0.3,
-    total_seconds=20,
-    max_bytes=1 << 20,
-    min_bytes_per_second=1,
-    rate_seconds=10,
-    backoff_seconds=0.01,
-    max_backoff_seconds=0.02,
-    retry_after_seconds=0.05,
-    resume_bytes=1,
-)
-
-
-@pytest.fixture(autouse=True)
-def _no_proxy_of_the_machine(monkeypatch):
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-
-
-@pytest.fixture
-def site():
-    with web.running() as running:
-        yield running
+from tests.sources.fetches import CONTENT, QUICK, SHA256, fails, files
 
 
 @pytest.fixture
 def target(tmp_path):
     return tmp_path / "videos" / "clip.mp4"
-
-
-def files(target: Path) -> list[str]:
-    """All names beside a target, hidden ones too."""
-    return sorted(path.name for path in target.parent.iterdir()) if target.parent.exists() else []
-
-
-def fails(urls, target, limits=QUICK, **wanted) -> ClipError:
-    """Fetch, expect a failure, and see that nothing got the final name."""
-    urls = [urls] if isinstance(urls, str) else urls
-    with pytest.raises(ClipError) as caught:
-        fetch_http(urls, target, limits=limits, **wanted)
-    assert not target.exists()
-    assert "\n" not in caught.value.message
-    return caught.value
-
-
-def hidden(target: Path) -> Path:
-    """The one partial file beside a target."""
-    (path,) = target.parent.glob(".*.part")
-    return path
-
-
-def leave_half(site, target, **options) -> str:
-    """End with half of a file here, as a killed or unlucky run leaves it."""
-    url = site.add("/half.mp4", web.serve(CONTENT, cut_at=HALF, **options))
-    fails(url, target, replace(QUICK, attempts=1))
-    assert hidden(target).stat().st_size == HALF
-    return url
 
 
 def test_a_file_arrives_whole(site, target):
@@ -241,144 +174,6 @@ def test_a_wait_beyond_the_total_time_is_not_begun(site, target):
     assert site.count("/a.mp4") == 1
 
 
-@pytest.mark.parametrize("reset", [False, True])
-def test_a_cut_file_is_resumed(site, target, reset):
-    url = site.add("/a.mp4", web.serve(CONTENT, cut_at=HALF, reset=reset), web.serve(CONTENT))
-    got = fetch_http([url], target, sha256=SHA256, limits=QUICK)
-    assert got.attempts == 2
-    assert target.read_bytes() == CONTENT
-    assert files(target) == ["clip.mp4"]
-    if not reset:  # a reset may drop bytes that were on their way
-        assert got.resumed_bytes == HALF
-    if got.resumed_bytes:
-        assert site.seen[1].headers["Range"] == f"bytes={got.resumed_bytes}-"
-        assert site.seen[1].headers["If-Range"] == web.tag(CONTENT)
-
-
-@pytest.mark.parametrize("validator", ["etag", "modified"])
-def test_a_later_run_resumes(site, target, validator):
-    leave_half(site, target, validator=validator)
-    url = site.add("/half.mp4", web.serve(CONTENT, validator=validator))
-    got = fetch_http([url], target, limits=QUICK)
-    assert (got.attempts, got.resumed_bytes) == (1, HALF)
-    assert target.read_bytes() == CONTENT
-
-
-@pytest.mark.parametrize("validator", ["none", "weak"])
-def test_without_a_validator_only_a_checksum_allows_to_resume(site, target, validator):
-    leave_half(site, target, validator=validator)
-    url = site.add("/half.mp4", web.serve(CONTENT, validator=validator))
-    assert fetch_http([url], target, limits=QUICK).resumed_bytes == 0
-    target.unlink()
-    leave_half(site, target, validator=validator)
-    site.add("/half.mp4", web.serve(CONTENT, validator=validator))
-    assert fetch_http([url], target, sha256=SHA256, limits=QUICK).resumed_bytes == HALF
-    assert target.read_bytes() == CONTENT
-
-
-def test_a_server_without_ranges_sends_all_again(site, target):
-    leave_half(site, target)
-    url = site.add("/half.mp4", web.serve(CONTENT, ranges=False))
-    got = fetch_http([url], target, limits=QUICK)
-    assert (got.attempts, got.resumed_bytes) == (1, 0)
-    assert target.read_bytes() == CONTENT
-
-
-@pytest.mark.parametrize("ignores", [False, True])
-def test_a_file_that_changed_is_not_mixed(site, target, ignores):
-    leave_half(site, target)
-    other = CONTENT[::-1]
-    url = site.add("/half.mp4", web.serve(other, ignores_if_range=ignores))
-    got = fetch_http([url], target, limits=QUICK)
-    assert got.resumed_bytes == 0
-    assert got.attempts == (2 if ignores else 1)
-    assert target.read_bytes() == other
-
-
-def test_another_range_than_asked_for_starts_again(site, target):
-    leave_half(site, target)
-    bad = web.status(206, CONTENT[:10], Content_Range=f"bytes 0-9/{len(CONTENT)}")
-    url = site.add("/half.mp4", bad, web.serve(CONTENT))
-    assert fetch_http([url], target, limits=QUICK).attempts == 2
-    assert target.read_bytes() == CONTENT
-
-
-def test_a_range_that_the_server_cannot_satisfy_starts_again(site, target):
-    leave_half(site, target, validator="modified")
-    shorter = CONTENT[:100]
-    url = site.add("/half.mp4", web.serve(shorter, validator="modified"))
-    assert fetch_http([url], target, limits=QUICK).attempts == 2
-    assert target.read_bytes() == shorter
-
-
-def test_bytes_of_a_wrong_start_are_found_out_by_the_checksum(site, target):
-    leave_half(site, target)
-    hidden(target).write_bytes(bytes(HALF))
-    url = site.add("/half.mp4", web.serve(CONTENT))
-    got = fetch_http([url], target, sha256=SHA256, limits=QUICK)
-    assert (got.attempts, got.resumed_bytes) == (2, 0)
-    assert target.read_bytes() == CONTENT
-
-
-def test_a_run_killed_before_the_rename_asks_nothing(site, target):
-    url = leave_half(site, target)
-    hidden(target).write_bytes(CONTENT)
-    assert fetch_http([url], target, sha256=SHA256, limits=QUICK).attempts == 0
-    assert site.count("/half.mp4") == 1
-    assert target.read_bytes() == CONTENT
-
-
-def test_a_killed_process_leaves_bytes_that_the_next_one_uses(site, target):
-    url = site.add("/a.mp4", web.stall(CONTENT, after=HALF), web.serve(CONTENT))
-    site.routes["/a.mp4"].behaviours[0] = _tagged_stall(CONTENT, HALF)
-    program = (
-        "import sys; from pathlib import Path; from reelpack.sources.base import Limits;"
-        "from reelpack.sources.http import fetch_http;"
-        "fetch_http([sys.argv[1]], Path(sys.argv[2]), limits=Limits(resume_bytes=1))"
-    )
-    child = subprocess.Popen(
-        [sys.executable, "-c", program, url, str(target)],
-        env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")},
-    )
-    try:
-        while not (
-            target.parent.exists()
-            and any(p.stat().st_size == HALF for p in target.parent.glob(".*.part"))
-        ):
-            assert child.poll() is None
-            time.sleep(0.02)
-    finally:
-        child.send_signal(signal.SIGKILL)
-        child.wait()
-    assert not target.exists()
-    got = fetch_http([url], target, limits=QUICK)
-    assert got.resumed_bytes == HALF
-    assert target.read_bytes() == CONTENT
-    assert files(target) == ["clip.mp4"]
-
-
-def _tagged_stall(content, after):
-    def behave(handler):
-        handler.head(200, Content_Length=len(content), ETag=web.tag(content))
-        handler.wfile.write(content[:after])
-        handler.site.over.wait(10)
-        handler.close_connection = True
-
-    return behave
-
-
-def test_small_files_are_not_kept_for_resuming(site, target):
-    url = site.add("/a.mp4", web.serve(CONTENT, cut_at=HALF))
-    assert fails(url, target, replace(QUICK, resume_bytes=1 << 20, attempts=1)).failure == "network"
-    assert files(target) == []
-
-
-def test_a_body_cut_at_ever_other_places_is_network(site, target):
-    cuts = [web.serve(CONTENT, cut_at=HALF + 10 * n, ranges=False) for n in range(3)]
-    assert fails(site.add("/a.mp4", *cuts), target).failure == "network"
-    assert site.count("/a.mp4") == 3
-
-
 def test_a_chunked_body_without_end_chunk_is_not_taken_for_whole(site, target):
     error = fails(site.add("/a.mp4", web.chunked(CONTENT, cut=True)), target)
     assert error.failure in {"network", "corrupt"}
@@ -497,15 +292,6 @@ def test_mirrors_are_tried_in_order(site, target):
     assert target.read_bytes() == CONTENT
 
 
-def test_a_mirror_goes_on_only_where_a_checksum_will_tell(site, target):
-    cut = site.add("/cut", web.serve(CONTENT, cut_at=HALF))
-    good = site.add("/good", web.serve(CONTENT))
-    assert fetch_http([cut, good], target, limits=QUICK).resumed_bytes == 0
-    target.unlink()
-    assert fetch_http([cut, good], target, sha256=SHA256, limits=QUICK).resumed_bytes == HALF
-    assert target.read_bytes() == CONTENT
-
-
 def test_the_mirrors_have_all_given_up(site, target):
     urls = [site.add("/one", web.status(500)), site.add("/two", web.status(404))]
     assert fails(urls, target).failure == "network"
@@ -553,56 +339,3 @@ def test_two_at_once_fetch_a_file_once(site, target):
     assert sorted(each.attempts for each in results) == [0, 0, 0, 1]
     assert site.count("/a.mp4") == 1
     assert files(target) == ["clip.mp4"]
-
-
-def test_many_files_and_a_few_failures(site, tmp_path):
-    jobs = []
-    for n in range(30):
-        answer = web.status(404) if n % 10 == 0 else web.serve(CONTENT + bytes([n]))
-        jobs.append(Job((site.add(f"/{n}.mp4", answer),), tmp_path / f"{n}.mp4"))
-    results = dict(Downloader(QUICK).fetch_many(jobs))
-    assert set(results) == set(jobs)
-    for n, job in enumerate(jobs):
-        if n % 10 == 0:
-            assert results[job].failure == "gone"
-        else:
-            assert job.destination.read_bytes() == CONTENT + bytes([n])
-    assert len(list(tmp_path.iterdir())) == 27
-
-
-def test_a_host_gets_no_more_requests_at_once_than_allowed(site, tmp_path):
-    with web.running() as other:
-        jobs = [
-            Job((each.add(f"/{n}", web.serve(b"x", delay_seconds=0.03)),), tmp_path / f"{k}-{n}")
-            for k, each in enumerate([site, other])
-            for n in range(12)
-        ]
-        results = list(Downloader(replace(QUICK, per_host=3, workers=8)).fetch_many(jobs))
-        assert len(results) == 24
-        assert (site.most_busy, other.most_busy) == (3, 3)
-
-
-def test_a_slow_host_does_not_hold_up_another(site, tmp_path):
-    slow = [
-        Job((site.add(f"/{n}", web.serve(b"x", delay_seconds=0.25)),), tmp_path / f"slow{n}")
-        for n in range(6)
-    ]
-    with web.running() as other:
-        quick = [Job((other.add(f"/{n}", web.serve(b"x")),), tmp_path / f"{n}") for n in range(6)]
-        order = [
-            job
-            for job, _ in Downloader(replace(QUICK, per_host=2, workers=4)).fetch_many(slow + quick)
-        ]
-    assert set(order[:6]) == set(quick)
-
-
-def test_a_full_disk_stops_all(site, tmp_path, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(http.Partial, "write", full)
-    jobs = [Job((site.add(f"/{n}", web.serve(CONTENT)),), tmp_path / f"{n}") for n in range(20)]
-    with pytest.raises(OSError, match="No space"):
-        list(Downloader(QUICK).fetch_many(jobs))
-    assert len(site.seen) < 20
-    assert not [path for path in tmp_path.iterdir() if not path.name.startswith(".")]

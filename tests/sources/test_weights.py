@@ -9,7 +9,7 @@ from reelpack.config.weights_registry import WeightsEntry
 from reelpack.core.errors import UserError
 from reelpack.sources.weights import fetch_weights
 from tests.sources import server as web
-from tests.sources.quick import QUICK
+from tests.sources.fetches import QUICK
 
 DATA = b"weights" * 10_000
 HALF = len(DATA) // 2

@@ -27,7 +27,7 @@ from reelpack.lists.shard_table import ShardRow, read_shard
 from reelpack.video.stills import index_clip
 
 if TYPE_CHECKING:
-    from reelpack.sources.fetching import Plan
+    from reelpack.sources.fetching import FetchPlan
 
 
 @lru_cache(maxsize=16)
@@ -101,7 +101,7 @@ def download_shard(
     output: Path,
     ledger: Path,
     workers: int,
-    plan: Plan | None = None,
+    plan: FetchPlan | None = None,
 ) -> list[LedgerRow]:
     """Fetch and probe a shard's videos; see `Stage.run` for what is written.
 
@@ -129,7 +129,7 @@ def download_shard(
     )
 
 
-def _fetch_and_probe(tasks: Sequence[Task], workers: int, *, plan: Plan) -> Iterator[Outcome]:
+def _fetch_and_probe(tasks: Sequence[Task], workers: int, *, plan: FetchPlan) -> Iterator[Outcome]:
     from reelpack.sources.fetching import fetch_clips
 
     own: list[Task] = []

@@ -25,7 +25,7 @@ from reelpack.lists.shard_table import ShardRow
 from reelpack.sources.archives import ArchiveIndex
 from reelpack.sources.base import Fetched, Limits
 from reelpack.sources.breaker import Breaker
-from reelpack.sources.http import Downloader, Job
+from reelpack.sources.downloader import Download, fetch_many
 from reelpack.sources.options import limits_of
 
 YOUTUBE_OPTIONS = "youtube"
@@ -48,7 +48,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Plan:
+class FetchPlan:
     """Where a shard's files come from.
 
     Attributes:
@@ -83,7 +83,7 @@ class Plan:
         return limits_of(self.options)
 
 
-def fetch_clips(tasks: Sequence[Task], plan: Plan, *, check: Checked) -> Iterator[Outcome]:
+def fetch_clips(tasks: Sequence[Task], plan: FetchPlan, *, check: Checked) -> Iterator[Outcome]:
     """Fetch the files of clips and check them, source by source.
 
     Args:
@@ -154,7 +154,7 @@ def _kind(source: Mapping[str, Any]) -> str:
 
 
 def _from_archive(
-    files: Sequence[Wanted], source: Mapping[str, Any], plan: Plan
+    files: Sequence[Wanted], source: Mapping[str, Any], plan: FetchPlan
 ) -> Iterator[Answer]:
     """Give unpacked members their names; a link, not a second copy."""
     index = plan.archives[source["number"]]
@@ -168,26 +168,31 @@ def _from_archive(
             yield file.path, error
 
 
-def _from_http(files: Sequence[Wanted], source: Mapping[str, Any], plan: Plan) -> Iterator[Answer]:
+def _from_http(
+    files: Sequence[Wanted], source: Mapping[str, Any], plan: FetchPlan
+) -> Iterator[Answer]:
     """Fetch from the addresses of the annotations, or from those that patterns give."""
     patterns = source["http"]
     if patterns is True:
         addresses = [(file, file.row.url) for file in files]
-        jobs = [Job((url,), file.path) for file, url in addresses if url and not is_page(url)]
+        downloads = [
+            Download((url,), file.path) for file, url in addresses if url and not is_page(url)
+        ]
     else:
         patterns = [patterns] if isinstance(patterns, str) else patterns
         columns = [_names(files, pattern, where="http", is_url=True) for pattern in patterns]
         mirrors = zip(*columns, strict=True)
-        jobs = [Job(urls, file.path) for file, urls in zip(files, mirrors, strict=True)]
-    for job, answer in Downloader(plan.limits).fetch_many(jobs):
-        yield job.destination, answer
+        downloads = [Download(urls, file.path) for file, urls in zip(files, mirrors, strict=True)]
+    for download, answer in fetch_many(downloads, plan.limits):
+        yield download.destination, answer
 
 
 def _from_youtube(
-    files: Sequence[Wanted], source: Mapping[str, Any], plan: Plan
+    files: Sequence[Wanted], source: Mapping[str, Any], plan: FetchPlan
 ) -> Iterator[Answer]:
     """Fetch videos one after another, until the source turns too many away."""
     from reelpack.sources.youtube import fetch_youtube
+    from reelpack.sources.youtube_formats import Needed
 
     wanted = source["youtube"]
     breaker = Breaker("youtube", limit=plan.options.get(REFUSALS, 5))
@@ -201,9 +206,11 @@ def _from_youtube(
                 answer = fetch_youtube(
                     file.row.source_id or file.row.url or "",
                     file.path,
-                    wanted_side=wanted.get("wanted_side"),
-                    audio=wanted.get("audio", False),
-                    section=_section(file.row, plan),
+                    Needed(
+                        wanted.get("wanted_side"),
+                        wanted.get("audio", False),
+                        _section(file.row, plan),
+                    ),
                     options=plan.options.get(YOUTUBE_OPTIONS, {}),
                     limits=plan.limits,
                 )
@@ -218,13 +225,15 @@ def is_page(url: str) -> bool:
     return host == "youtu.be" or host == "youtube.com" or host.endswith(".youtube.com")
 
 
-def _section(row: ShardRow, plan: Plan) -> tuple[float, float] | None:
+def _section(row: ShardRow, plan: FetchPlan) -> tuple[float, float] | None:
     if plan.windows != "cut" or row.start_seconds is None or row.end_seconds is None:
         return None
     return row.start_seconds, row.end_seconds
 
 
-_SOURCES: dict[str, Callable[[Sequence[Wanted], Mapping[str, Any], Plan], Iterator[Answer]]] = {
+_SOURCES: dict[
+    str, Callable[[Sequence[Wanted], Mapping[str, Any], FetchPlan], Iterator[Answer]]
+] = {
     "archive": _from_archive,
     "archive_list": _from_archive,
     "http": _from_http,

@@ -10,44 +10,29 @@ from __future__ import annotations
 import random
 import re
 import time
-from collections import defaultdict, deque
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import requests
-from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from reelpack.core.errors import ClipError, FailureClass
+from reelpack.core.errors import ClipError
 from reelpack.core.files import sha256_file
 from reelpack.core.names import check_url
-from reelpack.sources.base import (
-    Fetched,
-    Limits,
-    check_no_page,
-    host_of,
-    looks_like_html,
-    shown,
-    status_failure,
+from reelpack.sources.answers import (
+    Pace,
+    SetbackError,
+    announced_size,
+    is_other_version,
+    read_blocks,
+    turn_away,
+    validator_of,
 )
+from reelpack.sources.base import Fetched, Limits, check_no_page, looks_like_html, shown
 from reelpack.sources.partial import Origin, Partial, partial_file
 from reelpack.sources.session import Session
 
-_BLOCK_BYTES = 1 << 18
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
-
-
-class _SetbackError(Exception):
-    """A try that failed in a way that another try may mend."""
-
-    def __init__(self, failure: FailureClass, message: str, *, wait_seconds: float = 0.0) -> None:
-        super().__init__(failure, message)
-        self.error = ClipError(failure, message)
-        self.wait_seconds = wait_seconds
 
 
 @dataclass
@@ -152,7 +137,7 @@ class _Transfer:
             mirror.tries += 1
             try:
                 return self._try(mirror)
-            except _SetbackError as setback:
+            except SetbackError as setback:
                 error = setback.error
                 mirror.ready_at = time.monotonic() + self._delay(mirror, setback)
                 if mirror.tries >= self.limits.attempts:
@@ -168,7 +153,7 @@ class _Transfer:
         if self.session.stopped.wait(max(0.0, until - time.monotonic())):
             raise ClipError("network", f"{self.partial.destination.name}: stopped")
 
-    def _delay(self, mirror: _Mirror, setback: _SetbackError) -> float:
+    def _delay(self, mirror: _Mirror, setback: SetbackError) -> float:
         limits = self.limits
         backoff = min(limits.max_backoff_seconds, limits.backoff_seconds * 2 ** (mirror.tries - 1))
         # Jitter, so that clients that were turned away together do not come back together.
@@ -189,7 +174,7 @@ class _Transfer:
                     self._receive(answer, total, mirror)
             except ClipError as error:
                 if error.failure in {"network", "timeout"}:
-                    raise _SetbackError(error.failure, error.message) from error
+                    raise SetbackError(error.failure, error.message) from error
                 raise
         return self._finish(place)
 
@@ -212,15 +197,15 @@ class _Transfer:
         place = shown(url)
         if answer.status_code == 416 and self.partial.size:
             self.partial.restart(None)
-            raise _SetbackError("network", f"{place}: answered 416 to a range; starting again")
+            raise SetbackError("network", f"{place}: answered 416 to a range; starting again")
         if answer.status_code == 206:
             return self._go_on(answer, url)
         if answer.status_code != 200:
-            _turn_away(answer, place)
-        total = _length(answer)
+            turn_away(answer, place)
+        total = announced_size(answer)
         self._check_size(total, place)
         self.resumed = 0
-        self.partial.restart(Origin(url, _validator(answer), total))
+        self.partial.restart(Origin(url, validator_of(answer), total))
         if total is None or total >= self.limits.resume_bytes:
             self.partial.keep()
         return total
@@ -231,9 +216,9 @@ class _Transfer:
         match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         total = int(match[3]) if match and match[3] != "*" else None
         fits = match and origin and int(match[1]) == have and origin.total in {None, total}
-        if not fits or (origin and _is_other_version(origin, url, answer)):
+        if not fits or (origin and is_other_version(origin, url, answer)):
             self.partial.restart(None)
-            raise _SetbackError("network", f"{place}: answered another range than asked for")
+            raise SetbackError("network", f"{place}: answered another range than asked for")
         self._check_size(total, place)
         self.resumed = have
         self.partial.resume()
@@ -266,9 +251,9 @@ class _Transfer:
             raise
 
     def _copy(self, answer: requests.Response, place: str) -> None:
-        found, pace = self.partial.size, _Pace(self.limits)
+        found, pace = self.partial.size, Pace(self.limits)
         is_named_page = self.partial.destination.suffix.lower() in {".html", ".htm"}
-        for block in _blocks(answer, place):
+        for block in read_blocks(answer, place):
             if found == 0 and not is_named_page and looks_like_html(block):
                 raise ClipError("corrupt", f"{place}: a web page, not a file of this name")
             found += len(block)
@@ -294,86 +279,10 @@ class _Transfer:
         except ClipError as error:
             partial.restart(None)
             if self.resumed:
-                raise _SetbackError(error.failure, f"{error.message}, resumed") from error
+                raise SetbackError(error.failure, f"{error.message}, resumed") from error
             raise
         partial.publish()
         return Fetched(partial.destination, found, self.resumed, self.attempts, self.sha256)
-
-
-class _Pace:
-    """Ends bodies that drip: fewer bytes a second than `min_bytes_per_second` over a window."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._start = time.monotonic()
-        self._found = 0
-
-    def check(self, count: int, place: str) -> None:
-        """Count bytes that came in."""
-        self._found += count
-        seconds = time.monotonic() - self._start
-        if seconds < self._limits.rate_seconds:
-            return
-        if self._found < seconds * self._limits.min_bytes_per_second:
-            rate = self._limits.min_bytes_per_second
-            raise ClipError("timeout", f"{place}: slower than {rate:g} bytes a second")
-        self._start, self._found = time.monotonic(), 0
-
-
-def _blocks(answer: requests.Response, place: str) -> Iterator[bytes]:
-    """Yield a body as it comes in, as it was sent (a Content-Encoding is part of the file)."""
-    while True:
-        try:
-            block = answer.raw.read1(_BLOCK_BYTES, decode_content=False)
-        except ReadTimeoutError as error:
-            raise ClipError("timeout", f"{place}: the body stalled") from error
-        except HTTPError as error:
-            raise ClipError("network", f"{place}: cut: {type(error).__name__}") from error
-        if not block:
-            return
-        yield block
-
-
-def _turn_away(answer: requests.Response, place: str) -> None:
-    failure = status_failure(answer.status_code)
-    message = f"{place}: answered {answer.status_code} {answer.reason}"
-    if failure in {"network", "timeout", "rate_limited"}:
-        raise _SetbackError(failure, message, wait_seconds=_retry_after(answer))
-    raise ClipError(failure, message)
-
-
-def _retry_after(answer: requests.Response) -> float:
-    """Return the seconds that a server asks to wait, given as a number or as a date."""
-    text = answer.headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text)
-    try:
-        date = parsedate_to_datetime(text)
-    except (ValueError, IndexError):
-        return 0.0
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, (date - datetime.now(UTC)).total_seconds())
-
-
-def _length(answer: requests.Response) -> int | None:
-    """Return the announced size; RFC 9112 has it ignored beside a Transfer-Encoding."""
-    text = answer.headers.get("Content-Length", "")
-    is_number = text.isascii() and text.isdigit()
-    return int(text) if is_number and "Transfer-Encoding" not in answer.headers else None
-
-
-def _validator(answer: requests.Response) -> str:
-    etag = answer.headers.get("ETag", "")
-    if etag and not etag.startswith("W/"):
-        return etag
-    return answer.headers.get("Last-Modified", "")
-
-
-def _is_other_version(origin: Origin, url: str, answer: requests.Response) -> bool:
-    """Whether a server sent a range of a changed file, although it was told not to."""
-    found = _validator(answer)
-    return origin.url == url and found not in {"", origin.validator}
 
 
 def _always_cut(mirror: _Mirror) -> ClipError | None:
@@ -386,79 +295,3 @@ def _always_cut(mirror: _Mirror) -> ClipError | None:
 
 def _jitter(seconds: float) -> float:
     return seconds * random.uniform(0.5, 1.0)
-
-
-@dataclass(frozen=True)
-class Job:
-    """One file to fetch; see `fetch_http`."""
-
-    urls: tuple[str, ...]
-    destination: Path
-    sha256: str | None = None
-    size: int | None = None
-
-
-class Downloader:
-    """Fetches many files at once, a few from each host.
-
-    Args:
-        limits: `workers` files are under way at a time, `per_host` requests at one host.
-    """
-
-    def __init__(self, limits: Limits | None = None) -> None:
-        self.limits = limits or Limits()
-
-    def fetch_many(self, jobs: Sequence[Job]) -> Iterator[tuple[Job, Fetched | ClipError]]:
-        """Fetch files and yield each job with its result as it ends, in no certain order.
-
-        Any error but `ClipError` (a full disk ...) stops all and is raised.
-        """
-        queues: dict[str, deque[Job]] = defaultdict(deque)
-        for job in jobs:
-            queues[host_of(job.urls[0]) if job.urls else ""].append(job)
-        running: dict[Future[Fetched | ClipError], tuple[str, Job]] = {}
-        session = Session(self.limits)
-        with closing(session), ThreadPoolExecutor(self.limits.workers) as pool:
-            try:
-                while queues or running:
-                    for host, job in self._startable(queues, running):
-                        running[pool.submit(self._fetch, job, session)] = (host, job)
-                    done, _ = wait(running, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        yield running.pop(future)[1], future.result()
-            finally:
-                session.stopped.set()
-
-    def _startable(
-        self,
-        queues: dict[str, deque[Job]],
-        running: dict[Future[Fetched | ClipError], tuple[str, Job]],
-    ) -> list[tuple[str, Job]]:
-        """Take jobs off the queues of hosts that have a free slot, in turn."""
-        busy: dict[str, int] = defaultdict(int)
-        for host, _ in running.values():
-            busy[host] += 1
-        taken: list[tuple[str, Job]] = []
-        free = self.limits.workers - len(running)
-        while ready := [host for host in queues if busy[host] < self.limits.per_host]:
-            for host in ready[: free - len(taken)]:
-                taken.append((host, queues[host].popleft()))
-                busy[host] += 1
-                if not queues[host]:
-                    del queues[host]
-            if len(taken) >= free:
-                break
-        return taken
-
-    def _fetch(self, job: Job, session: Session) -> Fetched | ClipError:
-        try:
-            return fetch_http(
-                job.urls,
-                job.destination,
-                sha256=job.sha256,
-                size=job.size,
-                limits=self.limits,
-                session=session,
-            )
-        except ClipError as error:
-            return error
