@@ -21,15 +21,13 @@ def main() -> None:
     parser.add_argument("--folder", required=True, type=Path, help="where archives and members go")
     parser.add_argument("--index", required=True, type=Path, help="JSON index to write")
     args = parser.parse_args()
-    params = json.loads(args.params)
     found = fetch_archives(
-        params["source"],
-        part=(args.part, params["parts"]),
+        json.loads(args.params),
+        part=args.part,
         tables=args.tables,
         folder=args.folder,
         index=args.index,
         limits=limits_of(json.loads(args.options)),
-        is_last=params["is_last"],
     )
     print(f"fetch_archives: {len(found[MEMBERS])} files, {len(found[FAILED])} archives failed")
 

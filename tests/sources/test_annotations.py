@@ -8,18 +8,12 @@ from hashlib import sha256
 import pytest
 
 from reelpack.core.errors import UserError
-from reelpack.sources.annotations import fetch_annotations, stripped
+from reelpack.sources.annotations import fetch_annotations, strip_folders
 from reelpack.sources.base import Limits
 from tests.sources.archives import tarred
-from tests.sources.server import running, serve, status
+from tests.sources.server import serve, status
 
 LIMITS = Limits(attempts=1, backoff_seconds=0)
-
-
-@pytest.fixture
-def site():
-    with running() as site:
-        yield site
 
 
 @pytest.fixture
@@ -134,7 +128,7 @@ def test_a_wrong_checksum_is_told(site, bring):
     ("folders", "name"), [(None, "c"), (0, "a/b/c"), (1, "b/c"), (2, "c"), (9, "c")]
 )
 def test_stripped(folders, name):
-    assert stripped("a/b/c", folders) == name
+    assert strip_folders("a/b/c", folders) == name
 
 
 def test_an_archive_that_was_brought_is_unpacked_and_stays(bring):

@@ -10,17 +10,11 @@ from reelpack.core.tables import write_table
 from reelpack.lists.manifest import CLIP_COLUMNS
 from reelpack.sources.archives import ArchiveIndex, fetch_archives
 from reelpack.sources.base import Limits
-from tests.sources.server import running, serve, status
+from tests.sources.server import serve, status
 from tests.sources.test_annotations import zipped
 
 LIMITS = Limits(attempts=1, backoff_seconds=0)
 ONE, TWO = zipped(top__a="1", top__sub__b="2", other="3"), zipped(top__c="4")
-
-
-@pytest.fixture
-def site():
-    with running() as site:
-        yield site
 
 
 @pytest.fixture
@@ -31,13 +25,12 @@ def unpack(tmp_path):
 
     def run(source, *, part=(0, 1), is_last=True):
         return fetch_archives(
-            source,
-            part=part,
+            {"source": source, "parts": part[1], "is_last": is_last},
+            part=part[0],
             tables=[tmp_path / "shard"],
             folder=tmp_path / "archives",
             index=tmp_path / f"{part[0]}.json",
             limits=LIMITS,
-            is_last=is_last,
         )
 
     table("")

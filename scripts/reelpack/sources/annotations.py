@@ -10,6 +10,7 @@ from __future__ import annotations
 import fnmatch
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -52,22 +53,19 @@ def fetch_annotations(
     """
     clear_leftovers(listing)
     folder.mkdir(parents=True, exist_ok=True)
-    session = Session(limits)
-    try:
-        own = _brought(folder)
+    with closing(Session(limits)) as session:
+        own = _find_own(folder)
         names = [
             name
             for file in files
             for name in _bring(file, folder, own, session=session, access=access)
         ]
-    finally:
-        session.close()
     found = {name: fingerprint(str(folder / name)) for name in sorted(set(names))}
     write_bytes(listing, f"{canonical(found)}\n".encode())
     return list(found)
 
 
-def _brought(folder: Path) -> set[str]:
+def _find_own(folder: Path) -> set[str]:
     """Return the files in the folder that no earlier run unpacked there."""
     paths = (path for path in folder.rglob("*") if path.is_file())
     names = {path.relative_to(folder).as_posix() for path in paths}
@@ -82,19 +80,19 @@ def _bring(
 ) -> list[str]:
     """Return the names of one entry's files once they are there."""
     if "path" in file:
-        found = _listed(file, folder, access)
-        return _members_of(folder / found[0], file, folder) if found and "member" in file else found
+        found = _find_listed(file, folder, access)
+        return _unpack_own(folder / found[0], file, folder) if found and "member" in file else found
     urls = [file["url"]] if isinstance(file["url"], str) else list(file["url"])
     if "member" not in file:
-        name = _name(urls[0])
+        name = _file_name(urls[0])
         if name not in own or "sha256" in file:
             target = folder / name
             _fetch(urls, target, by_hand=target, sha256=file.get("sha256"), session=session)
         return [name]
-    return _unpacked(file, urls, folder, own, session=session)
+    return _fetch_and_unpack(file, urls, folder, own, session=session)
 
 
-def _listed(file: Mapping[str, Any], folder: Path, access: str) -> list[str]:
+def _find_listed(file: Mapping[str, Any], folder: Path, access: str) -> list[str]:
     names = [file["path"]] if isinstance(file["path"], str) else list(file["path"])
     found = [name for name in names if (folder / name).is_file()]
     if found or file.get("optional"):
@@ -105,23 +103,23 @@ def _listed(file: Mapping[str, Any], folder: Path, access: str) -> list[str]:
     )
 
 
-def _members_of(archive: Path, file: Mapping[str, Any], folder: Path) -> list[str]:
+def _unpack_own(archive: Path, file: Mapping[str, Any], folder: Path) -> list[str]:
     """Return the wanted members of an archive that lies there and stays, unpacked."""
     note = folder / _HIDDEN / f"{digest(dict(file), fingerprint(str(archive)))}.json"
-    if names := _noted(note, folder):
+    if names := _read_note(note, folder):
         return names
     names = _move_members(archive, folder, file, is_fetched=False)
     write_bytes(note, canonical(names).encode())
     return names
 
 
-def _noted(note: Path, folder: Path) -> list[str]:
+def _read_note(note: Path, folder: Path) -> list[str]:
     """Return the members that were unpacked before, if all are still there."""
     names: list[str] = json.loads(note.read_bytes()) if note.exists() else []
     return names if all((folder / name).is_file() for name in names) else []
 
 
-def _name(url: str) -> str:
+def _file_name(url: str) -> str:
     try:
         return safe_name(PurePosixPath(unquote(urlsplit(url).path)).name)
     except ClipError as error:
@@ -140,22 +138,22 @@ def _fetch(
     print(f"fetch_annotations: {target.name}: {done.bytes} bytes", flush=True)
 
 
-def _unpacked(
+def _fetch_and_unpack(
     file: Mapping[str, Any], urls: Sequence[str], folder: Path, own: set[str], *, session: Session
 ) -> list[str]:
     """Return the wanted members of an archive, unpacked; those that lie there by hand come first."""
     last = PurePosixPath(file["member"]).name
     brought = sorted(name for name in own if fnmatch.fnmatch(PurePosixPath(name).name, last))
     note = folder / _HIDDEN / f"{digest(dict(file))}.json"
-    if names := _noted(note, folder):
+    if names := _read_note(note, folder):
         return names
     if brought and not note.exists():
         print(f"fetch_annotations: {', '.join(brought[:5])}: already there", flush=True)
         return brought
-    by_hand = folder / _name(urls[0])
+    by_hand = folder / _file_name(urls[0])
     if by_hand.is_file():
         _check_sum(by_hand, file.get("sha256"))
-        return _members_of(by_hand, file, folder)
+        return _unpack_own(by_hand, file, folder)
     archive = folder / _HIDDEN / by_hand.name
     archive.parent.mkdir(exist_ok=True)
     _fetch(urls, archive, by_hand=by_hand, sha256=file.get("sha256"), session=session)
@@ -184,7 +182,7 @@ def _move_members(
         raise UserError(f"{archive}: {error.message}") from None
     if not members:
         raise UserError(f"{archive}: no member like {pattern!r}")
-    names = {stripped(member.name, file.get("strip")): member.path for member in members}
+    names = {strip_folders(member.name, file.get("strip")): member.path for member in members}
     if len(names) != len(members):
         raise UserError(f"{archive}: members like {pattern!r} share names; the card needs strip")
     for name, path in names.items():
@@ -193,7 +191,7 @@ def _move_members(
     return sorted(names)
 
 
-def stripped(name: str, folders: int | None) -> str:
+def strip_folders(name: str, folders: int | None) -> str:
     """Return a member's name less its first folders, all of them where no number is given."""
     parts = PurePosixPath(name).parts
     return "/".join(parts[-1:] if folders is None else parts[min(folders, len(parts) - 1) :])

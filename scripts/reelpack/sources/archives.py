@@ -2,8 +2,8 @@
 
 Flows in: one source of archives of a card, and the manifests of the splits that it serves. Flows out: the
 members in resources/archives/{dataset}/{source}/files/ and an index, JSON of the name that a member has in
-the source (see `stripped`) to its path there. Nothing is fetched when every clip has its file already. An
-archive is removed once it is unpacked, and what is unpacked is never fetched again.
+the source (see `strip_folders`) to its path there. Nothing is fetched when every clip has its file already.
+An archive is removed once it is unpacked, and what is unpacked is never fetched again.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import fnmatch
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +21,7 @@ import pyarrow.parquet as pq
 from reelpack.core.errors import TRANSIENT_CLASSES, ClipError, UserError
 from reelpack.core.files import clear_leftovers, reading, write_bytes
 from reelpack.core.results import canonical, digest
-from reelpack.sources.annotations import stripped
+from reelpack.sources.annotations import strip_folders
 from reelpack.sources.archive import extract
 from reelpack.sources.base import Limits
 from reelpack.sources.http import fetch_http
@@ -31,56 +32,53 @@ MEMBERS = "members"
 
 
 def fetch_archives(
-    source: Mapping[str, Any],
+    params: Mapping[str, Any],
     *,
-    part: tuple[int, int],
+    part: int,
     tables: Sequence[Path],
     folder: Path,
     index: Path,
     limits: Limits,
-    is_last: bool,
 ) -> dict[str, Any]:
     """Fetch and unpack one part of a source's archives.
 
     Args:
-        source: the card's source, with `archive` or `archive_list`.
-        part: number of this part, and of all parts.
+        params: fetch_archives' result, see `datasets.Dataset.archives_result`.
+        part: number of this part, from 0.
         tables: shard tables of the splits that the source serves.
         folder: where archives and members go.
         index: JSON file to write: `members`, name to path below `folder`, and `failed`, address to
             what was wrong with that archive.
         limits: how long and how often to try.
-        is_last: no other source could bring the clips, so that a failing archive is an error.
 
     Returns:
         What was written to `index`.
 
     Raises:
-        UserError: an archive cannot be fetched now (a later run may), or at all and `is_last`.
+        UserError: an archive cannot be fetched now (a later run may), or at all and no other source
+            could bring the clips.
     """
     clear_leftovers(index)
-    members: dict[str, str] = {}
-    failed: dict[str, str] = {}
-    if _wanted(tables):
+    found: dict[str, Any] = {MEMBERS: {}, FAILED: {}}
+    if _is_any_missing(tables):
         folder.mkdir(parents=True, exist_ok=True)
-        session = Session(limits)
-        try:
-            for place in _places(source, session=session, folder=folder)[part[0] :: part[1]]:
+        with closing(Session(limits)) as session:
+            places = _list_places(params["source"], session=session, folder=folder)
+            for place in places[part :: params["parts"]]:
                 try:
-                    members |= _unpack(place, source, folder=folder, session=session)
+                    found[MEMBERS] |= _unpack(
+                        place, params["source"], folder=folder, session=session
+                    )
                 except ClipError as error:
-                    if is_last or error.failure in TRANSIENT_CLASSES:
+                    if params["is_last"] or error.failure in TRANSIENT_CLASSES:
                         raise UserError(f"{error.message} ({error.failure})") from None
                     print(f"fetch_archives: {error.message}", flush=True)
-                    failed[place] = f"{error.failure}: {error.message}"
-        finally:
-            session.close()
-    found = {MEMBERS: members, FAILED: failed}
+                    found[FAILED][place] = f"{error.failure}: {error.message}"
     write_bytes(index, f"{canonical(found)}\n".encode())
     return found
 
 
-def _wanted(tables: Sequence[Path]) -> bool:
+def _is_any_missing(tables: Sequence[Path]) -> bool:
     """Whether any clip has no file of the user's."""
     for path in tables:
         with reading(path):
@@ -90,7 +88,7 @@ def _wanted(tables: Sequence[Path]) -> bool:
     return False
 
 
-def _places(source: Mapping[str, Any], *, session: Session, folder: Path) -> list[str]:
+def _list_places(source: Mapping[str, Any], *, session: Session, folder: Path) -> list[str]:
     """Return addresses or paths of the archives."""
     if "archive" in source:
         named = source["archive"]
@@ -132,7 +130,7 @@ def _unpack(
     if not found:
         raise ClipError("missing", f"{place}: no member like {pattern!r}")
     members = {
-        stripped(member.name, source.get("strip")): member.path.relative_to(folder).as_posix()
+        strip_folders(member.name, source.get("strip")): member.path.relative_to(folder).as_posix()
         for member in found
     }
     if len(members) != len(found):
