@@ -258,7 +258,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, *_: object) -> None:
-        """Clients that hang up are no errors here."""
+        """Clients that hang up are not errors here."""
 
 
 def _listen() -> tuple[_Server, Site]:

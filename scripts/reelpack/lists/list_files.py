@@ -7,20 +7,20 @@ editor shows a row.
 from __future__ import annotations
 
 import csv
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as arrow_csv
 import pyarrow.json as arrow_json
 import pyarrow.parquet as pq
 
 from reelpack.core.errors import UserError
+from reelpack.lists.delimited import Layout, read_arrow, read_header
+from reelpack.lists.json_files import read_json_lines
 
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 TEXT_COLUMNS = ("path", "url", "clip_id", "label_name", "split", "caption")
@@ -51,6 +51,7 @@ def read_columns(path: Path) -> pd.DataFrame:
 
 
 def _read_text(path: Path) -> pd.DataFrame:
+    # Not Arrow: people's lists may have short rows and lines of blanks.
     table = pd.read_csv(
         path,
         sep=SEPARATORS[path.suffix.lower()],
@@ -72,10 +73,8 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _read_jsonl(path: Path) -> pd.DataFrame:
-    options = arrow_json.ReadOptions(block_size=_JSON_BLOCK_BYTES)
-    types = arrow_json.ParseOptions(explicit_schema=_JSON_SCHEMA)
     try:
-        table = arrow_json.read_json(path, read_options=options, parse_options=types)
+        table = _read_arrow_json(path, _JSON_SCHEMA)
         table.validate(full=True)
         # The schema adds the columns that no row has.
         used = [name for name in table.column_names if table[name].null_count < len(table)]
@@ -85,59 +84,60 @@ def _read_jsonl(path: Path) -> pd.DataFrame:
     except pa.ArrowException:
         pass
     # Ids that are numbers, a byte order mark, a mistake: slower, and it can name the line.
-    return _read_json_lines(path)
-
-
-def _read_json_lines(path: Path) -> pd.DataFrame:
-    rows = [_checked(values, path, line) for line, values in _json_lines(path)]
+    rows = [_check_values(row, path, line) for line, row in read_json_lines(path)]
     names = dict.fromkeys(name for row in rows for name in row)
     return pd.DataFrame({name: [row.get(name) for row in rows] for name in names})
 
 
-def _json_lines(path: Path) -> Iterator[tuple[int, Any]]:
-    with path.open(encoding="utf-8-sig", newline="\n") as stream:
-        for line, text in enumerate(stream, start=1):
-            if text.strip():
-                try:
-                    yield line, json.loads(text, parse_constant=_refuse)
-                except (ValueError, RecursionError) as error:
-                    raise UserError(f"{path}: row {line}: no JSON object: {error}") from error
+def _read_arrow_json(path: Path, schema: pa.Schema, *, others: str = "infer") -> pa.Table:
+    """Read the objects of a jsonl file.
+
+    Args:
+        schema: types of the columns that it may have.
+        others: what to do with other columns, see `pyarrow.json.ParseOptions`.
+
+    Raises:
+        pyarrow.ArrowException: the file has a mistake, or something that other readers take.
+    """
+    return arrow_json.read_json(
+        path,
+        read_options=arrow_json.ReadOptions(block_size=_JSON_BLOCK_BYTES),
+        parse_options=arrow_json.ParseOptions(
+            explicit_schema=schema, unexpected_field_behavior=others
+        ),
+    )
 
 
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _checked(row: Any, path: Path, line: int) -> dict[str, Any]:
+def _check_values(row: dict[str, Any], path: Path, line: int) -> dict[str, Any]:
     """Return a row of json with its texts as texts.
 
     Raises:
-        UserError: no object, or a value of a kind that its column cannot hold.
+        UserError: a value of a kind that its column cannot hold.
     """
-    if not isinstance(row, dict):
-        raise UserError(f"{path}: row {line}: no JSON object: {json.dumps(row):.60}")
     checked = {str(name).strip(): value for name, value in row.items()}
     for name, value in checked.items():
         if value is None:
             continue
         if name == "captions":
             if not isinstance(value, list) or not all(_is_text(item) for item in value):
-                raise UserError(f"{path}: row {line}: captions {value!r:.60} is no list of texts")
+                raise UserError(
+                    f"{path}: row {line}: captions {value!r:.60} is not a list of texts"
+                )
         elif name in TEXT_COLUMNS:
             if isinstance(value, int) and not isinstance(value, bool):
                 checked[name] = str(value)
             elif not _is_text(value):
-                raise UserError(f"{path}: row {line}: {name} {value!r:.60} is no text")
+                raise UserError(f"{path}: row {line}: {name} {value!r:.60} is not a text")
         elif name in NUMBER_COLUMNS and (
             isinstance(value, bool) or not isinstance(value, int | float | str)
         ):
-            raise UserError(f"{path}: row {line}: {name} {value!r:.60} is no number")
+            raise UserError(f"{path}: row {line}: {name} {value!r:.60} is not a number")
     return checked
 
 
 def _is_text(value: Any) -> bool:
     # Escapes of JSON can spell halves of a character, which no file can hold.
-    return isinstance(value, str) and not any("\ud800" <= sign <= "\udfff" for sign in value)
+    return isinstance(value, str) and not any("\ud800" <= each <= "\udfff" for each in value)
 
 
 _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
@@ -154,37 +154,25 @@ def read_column(path: Path, name: str) -> list[str] | None:
         Its texts, "" where there is none, or None when the file has no such column.
 
     Raises:
-        pyarrow.ArrowException, ValueError: the file has a mistake.
+        UserError, pyarrow.ArrowException, ValueError: the file has a mistake.
     """
     kind = path.suffix.lower()
     if kind == ".jsonl":
-        types = arrow_json.ParseOptions(
-            explicit_schema=pa.schema([(name, pa.string())]), unexpected_field_behavior="ignore"
-        )
-        options = arrow_json.ReadOptions(block_size=_JSON_BLOCK_BYTES)
-        table = arrow_json.read_json(path, read_options=options, parse_options=types)
-        spelled = name
-    else:
-        spelled = next((found for found in _header(path) if found.strip() == name), "")
-        if not spelled:
-            return None
-        if kind == ".parquet":
-            table = pq.read_table(path, columns=[spelled])
-        else:
-            wanted = arrow_csv.ConvertOptions(
-                include_columns=[spelled], column_types={spelled: pa.string()}
-            )
-            layout = arrow_csv.ParseOptions(delimiter=SEPARATORS[kind], newlines_in_values=True)
-            table = arrow_csv.read_csv(path, parse_options=layout, convert_options=wanted)
-    return [str(text or "") for text in table[spelled].to_pylist()]
+        table = _read_arrow_json(path, pa.schema([(name, pa.string())]), others="ignore")
+        return _to_texts(table[name])
+    layout = Layout(SEPARATORS.get(kind, ","), newlines=True)
+    is_parquet = kind == ".parquet"
+    header = pq.read_schema(path).names if is_parquet else read_header(path, layout)
+    spelled = next((found for found in header if found.strip() == name), None)
+    if spelled is None:
+        return None
+    if is_parquet:
+        return _to_texts(pq.read_table(path, columns=[spelled])[spelled])
+    return _to_texts(read_arrow(path, header, layout, only=spelled)[spelled])
 
 
-def _header(path: Path) -> list[str]:
-    kind = path.suffix.lower()
-    if kind == ".parquet":
-        return list(pq.read_schema(path).names)
-    with path.open(encoding="utf-8-sig", newline="") as stream:
-        return next(csv.reader(stream, delimiter=SEPARATORS[kind]), [])
+def _to_texts(column: pa.ChunkedArray) -> list[str]:
+    return [str(text or "") for text in column.to_pylist()]
 
 
 def row_of(mask: np.ndarray, path: Path) -> int:

@@ -66,8 +66,8 @@ def read_list(path: Path, *, fetched: Path | None = None) -> pd.DataFrame:
 
     Raises:
         UserError: another ending, an unknown or missing column, a row with more fields than the
-            header, a row without exactly one of path and url, an address that is none of the web,
-            a number that is none.
+            header, a row without exactly one of path and url, an address that is not one of the web,
+            a number that is not one.
     """
     if not is_list(path):
         raise UserError(f"{path}: a list must end in one of: {', '.join(LIST_SUFFIXES)}")
@@ -172,7 +172,7 @@ def _numbers(
     wrong = (numbers.isna() & values.notna()).to_numpy() | np.isinf(numbers.to_numpy())
     if wrong.any():
         value = values[wrong].tolist()[0]
-        raise UserError(f"{path}: row {row_of(wrong, path)}: {column} {value!r} is no {kind}")
+        raise UserError(f"{path}: row {row_of(wrong, path)}: {column} {value!r} is not a {kind}")
     return numbers
 
 
@@ -181,7 +181,7 @@ def _labels(table: pd.DataFrame, path: Path) -> pd.Series:
     wrong = (numbers.notna() & ((numbers % 1 != 0) | (numbers.abs() >= 2**53))).to_numpy()
     if wrong.any():
         value = table["label"][wrong].tolist()[0]
-        raise UserError(f"{path}: row {row_of(wrong, path)}: label {value!r} is no whole number")
+        raise UserError(f"{path}: row {row_of(wrong, path)}: label {value!r} is not a whole number")
     return numbers.astype("Int64")
 
 
@@ -195,17 +195,17 @@ def _captions(values: pd.Series, caption: pd.Series, path: Path) -> pd.Series:
             value = value.tolist()
         if not isinstance(value, list) and not _is_missing(value):
             row = row_of(np.arange(len(values)) == place, path)
-            raise UserError(f"{path}: row {row}: captions {value!r:.60} is no list of texts")
+            raise UserError(f"{path}: row {row}: captions {value!r:.60} is not a list of texts")
         texts = value if isinstance(value, list) else []
         if not all(isinstance(text, str) for text in texts):
             row = row_of(np.arange(len(values)) == place, path)
-            raise UserError(f"{path}: row {row}: captions {value!r:.60} is no list of texts")
+            raise UserError(f"{path}: row {row}: captions {value!r:.60} is not a list of texts")
         found.append(texts or ([] if _is_missing(single) else [single]))
     return pd.Series(found, index=values.index, dtype="object")
 
 
 def _from_json(text: str) -> Any:
-    """Return what a cell of a text list holds, the text itself where it is no JSON."""
+    """Return what a cell of a text list holds, the text itself where it is not JSON."""
     try:
         return json.loads(text) if text.strip() else None
     except ValueError:

@@ -88,7 +88,7 @@ def shown(url: str) -> str:
 
 
 def status_failure(status: int) -> FailureClass:
-    """Return the failure class of an HTTP status that is no success."""
+    """Return the failure class of an HTTP status that is not a success."""
     named: dict[int, FailureClass] = {
         401: "private",
         403: "private",

@@ -3,14 +3,9 @@ import json
 import pytest
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.files import (
-    find_file,
-    read_json,
-    read_lines,
-    read_records,
-    read_table,
-    split_lines,
-)
+from reelpack.lists.adapters.table import find_file
+from reelpack.lists.delimited import PLAIN_TSV, Layout, read_lines, read_table, split_lines
+from reelpack.lists.json_files import read_json, read_records
 
 
 @pytest.fixture
@@ -33,7 +28,7 @@ def error_of(function, *arguments, **options):
 
 def test_a_table_keeps_its_text_as_it_is(write):
     path = write('\ufeffid,name,extra\r\n007,"x, ""y""",NA\r\n\r\n08,,\u00e9\r\n')
-    table = read_table(path, columns=("id", "name"))
+    table = read_table(path, ("id", "name"))
     assert table.to_dict("list") == {
         "id": ["007", "08"],
         "name": ['x, "y"', ""],
@@ -44,18 +39,18 @@ def test_a_table_keeps_its_text_as_it_is(write):
 
 def test_a_table_without_header_or_quotes(write):
     path = write('\ufeffhe said "hi\thttp://a\r\n"\thttp://b\n')
-    table = read_table(path, columns=("text", "url"), separator="\t", header=False, quoted=False)
+    table = read_table(path, ("text", "url"), PLAIN_TSV)
     assert table["text"].tolist() == ['he said "hi', '"']
     assert list(table.index) == [1, 2]
 
 
 def test_line_ends_in_quotes_where_they_may_be(write):
-    table = read_table(write('a,b\n1,"x\ny"\n2,z\n'), columns=("a",), newlines=True)
+    table = read_table(write('a,b\n1,"x\ny"\n2,z\n'), ("a",), Layout(newlines=True))
     assert table["b"].tolist() == ["x\ny", "z"]
 
 
 def test_another_encoding(write):
-    table = read_table(write(b"a\nit\x92s\n"), columns=("a",), encoding="cp1252")
+    table = read_table(write(b"a\nit\x92s\n"), ("a",), Layout(encoding="cp1252"))
     assert table["a"].tolist() == ["it\u2019s"]
 
 
@@ -75,7 +70,7 @@ def test_another_encoding(write):
 )
 def test_what_is_wrong_with_a_table(write, data, options, message):
     path = write(data)
-    assert error_of(read_table, path, columns=("a", "b"), **options) == f"{path}: {message}"
+    assert error_of(read_table, path, ("a", "b"), Layout(**options)) == f"{path}: {message}"
 
 
 def test_lines_keep_their_numbers(write):

@@ -75,7 +75,7 @@ def test_addresses_are_made_from_hashes(write):
     ("entry", "message"),
     [
         (moment(7, []), "entry 1: nobody marked a time"),
-        (moment(7, [[1]]), "entry 1: times [[1]] are no pairs of numbers"),
+        (moment(7, [[1]]), "entry 1: times [[1]] are not pairs of numbers"),
         (moment("7", [[1, 1]]), "entry 1: annotation_id: int wanted, '7' found"),
     ],
 )

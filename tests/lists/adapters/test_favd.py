@@ -51,5 +51,5 @@ def test_captions_must_be_in_the_videos_order(tmp_path, captions, keys, message)
 def test_malformed_captions(tmp_path):
     write(tmp_path)
     (tmp_path / "train.caption.tsv").write_text(f"{NAMES[0]}\t[]\n{NAMES[1]}\t[1]\n")
-    with pytest.raises(UserError, match="row 2: '\\[1\\]' is no list of"):
+    with pytest.raises(UserError, match="row 2: '\\[1\\]' is not a list of"):
         read(tmp_path, split="train", options={})

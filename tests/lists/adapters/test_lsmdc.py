@@ -42,7 +42,7 @@ def test_the_blind_test_has_no_sentences(tmp_path):
     [
         (f"{CLIP}\t{STAMPS}", "row 1: Expected 6 columns, got 5"),
         (f"clip\t{STAMPS}\tx", "row 1: 'clip' is not '<movie>_<start>-<end>'"),
-        (f"{CLIP}\t1\t2\t3\t4\tx", "row 1: '3' is no time stamp 'hh.mm.ss.mmm'"),
+        (f"{CLIP}\t1\t2\t3\t4\tx", "row 1: '3' is not a time stamp 'hh.mm.ss.mmm'"),
     ],
 )
 def test_malformed_rows(tmp_path, line, message):

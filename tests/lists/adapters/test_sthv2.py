@@ -48,8 +48,8 @@ def test_test_has_no_labels(write):
         ({**ENTRY, "template": "Eating [something]"}, LABELS, "row 1: class 'Eating something'"),
         ({"id": "1"}, LABELS, "entry 1: template: str wanted, nothing found"),
         (ENTRY, ["Holding something"], "labels.json: a mapping of templates to numbers wanted"),
-        (ENTRY, {"Holding something": "x"}, "row Holding something: label 'x' is no number"),
-        (ENTRY, {"Holding something": "0.5"}, "label '0.5' is no whole number"),
+        (ENTRY, {"Holding something": "x"}, "row Holding something: label 'x' is not a number"),
+        (ENTRY, {"Holding something": "0.5"}, "label '0.5' is not a whole number"),
     ],
 )
 def test_malformed_files(write, entry, labels, message):

@@ -51,10 +51,10 @@ def test_the_test_split_has_no_sentences(write):
     ("entry", "message"),
     [
         ([], "video 'a': not a mapping"),
-        (video(recipe_type="soup"), "video 'a': recipe_type 'soup' is no number"),
+        (video(recipe_type="soup"), "video 'a': recipe_type 'soup' is not a number"),
         (video(annotations=None), "video 'a': segment: not a list but NoneType"),
-        (video(segments=[(0, [1], "x")]), "video 'a': segment 0: [1] is no pair"),
-        (video(segments=[(0, ["x", 2], "x")]), "row a: 0: start 'x' is no number"),
+        (video(segments=[(0, [1], "x")]), "video 'a': segment 0: [1] is not a pair"),
+        (video(segments=[(0, ["x", 2], "x")]), "row a: 0: start 'x' is not a number"),
     ],
 )
 def test_malformed_files(write, entry, message):

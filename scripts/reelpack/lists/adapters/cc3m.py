@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from reelpack.lists.adapters.files import find_file, read_table
-from reelpack.lists.adapters.table import clip_table, split_of
+from reelpack.lists.adapters.table import clip_table, find_file, split_of
+from reelpack.lists.delimited import PLAIN_TSV, read_table
 
 NAME = "cc3m"
 FILES = {
@@ -38,7 +38,7 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
         UserError: a missing file, a row of other than two values.
     """
     path = find_file(folder, split_of(split, FILES, adapter=NAME), adapter=NAME)
-    rows = read_table(path, columns=("caption", "url"), separator="\t", header=False, quoted=False)
+    rows = read_table(path, ("caption", "url"), PLAIN_TSV)
     places = pd.Series(range(len(rows)), index=rows.index).astype("str").str.zfill(7)
     return clip_table(
         {

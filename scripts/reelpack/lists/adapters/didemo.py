@@ -15,8 +15,9 @@ from typing import Any
 import pandas as pd
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.files import find_file, read_json, read_records, read_table
-from reelpack.lists.adapters.table import clip_table, grouped, split_of, without_ending
+from reelpack.lists.adapters.table import clip_table, find_file, grouped, split_of, without_ending
+from reelpack.lists.delimited import PLAIN_TSV, read_table
+from reelpack.lists.json_files import read_json, read_records
 
 NAME = "didemo"
 FILES = {split: f"{split}_data.json" for split in ("train", "val", "test")}
@@ -77,7 +78,7 @@ def chosen(times: list[Any], path: Path, row: Any) -> tuple[int, int]:
     try:
         pairs = [(int(begin), int(end)) for begin, end in times]
     except (TypeError, ValueError) as error:
-        raise UserError(f"{path}: entry {row}: times {times!r} are no pairs of numbers") from error
+        raise UserError(f"{path}: entry {row}: times {times!r} are not pairs of numbers") from error
     if not pairs:
         raise UserError(f"{path}: entry {row}: nobody marked a time")
     return Counter(pairs).most_common(1)[0][0]
@@ -87,7 +88,7 @@ def _urls(path: Path, names: pd.Series) -> pd.Series | None:
     """URLs of the Multimedia Commons copies, which are named by a hash; NA for what it lacks."""
     if not path.is_file():
         return None
-    rows = read_table(path, columns=("id", "hash"), separator="\t", header=False, quoted=False)
+    rows = read_table(path, ("id", "hash"), PLAIN_TSV)
     known = rows.drop_duplicates("id").set_index("id")["hash"].str.strip()
     digest = names.str.split("_").str[1].map(known)
     return MIRROR + digest.str[:3] + "/" + digest.str[3:6] + "/" + digest + ".mp4"

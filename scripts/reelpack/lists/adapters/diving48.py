@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.files import find_file, read_json, read_records
-from reelpack.lists.adapters.table import clip_table, first, split_of
+from reelpack.lists.adapters.table import clip_table, find_file, first, split_of
+from reelpack.lists.json_files import read_json, read_records
 
 NAME = "diving48"
 FILES = {"train": "Diving48_V2_train.json", "test": "Diving48_V2_test.json"}

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.files import find_file, read_table
-from reelpack.lists.adapters.table import clip_table, first, split_of
+from reelpack.lists.adapters.table import clip_table, find_file, first, split_of
+from reelpack.lists.delimited import PLAIN_TSV, read_table
 
 NAME = "favd"
 SPLITS = {split: split for split in ("train", "val", "test")}
@@ -51,7 +51,7 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
 
 
 def _read(path: Path, *columns: str) -> pd.DataFrame:
-    return read_table(path, columns=columns, separator="\t", header=False, quoted=False)
+    return read_table(path, columns, PLAIN_TSV)
 
 
 def _check_order(text: Path, keys: pd.Series, path: Path, videos: pd.Series) -> None:
@@ -70,5 +70,5 @@ def _captions(path: Path, row: Any, value: str) -> list[str]:
         return [str(entry["caption"]) for entry in json.loads(value)]
     except (ValueError, TypeError, KeyError) as error:
         raise UserError(
-            f"{path}: row {row}: {value[:80]!r} is no list of {{'caption': ...}}"
+            f"{path}: row {row}: {value[:80]!r} is not a list of {{'caption': ...}}"
         ) from error

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.files import split_lines
 from reelpack.lists.adapters.table import clip_table, first, split_of
+from reelpack.lists.delimited import split_lines
 
 NAME = "hmdb51"
 USES = {

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from reelpack.lists.adapters.files import find_file, read_table
-from reelpack.lists.adapters.table import YOUTUBE, clip_table, split_of
+from reelpack.lists.adapters.table import YOUTUBE, clip_table, find_file, split_of
+from reelpack.lists.delimited import read_table
 
 NAME = "howto100m"
 FILES = {"train_val": "HowTo100M_v1.csv"}
@@ -30,7 +30,7 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
         UserError: a missing file or column, a malformed row.
     """
     path = find_file(folder, [split_of(split, FILES, adapter=NAME)], adapter=NAME)
-    rows = read_table(path, columns=("video_id",))
+    rows = read_table(path, ("video_id",))
     return clip_table(
         {
             "video": rows["video_id"] + ".mp4",

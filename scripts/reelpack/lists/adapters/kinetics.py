@@ -12,9 +12,16 @@ from typing import Any
 
 import pandas as pd
 
-from reelpack.lists.adapters.files import find_file, read_table
 from reelpack.lists.adapters.naming import format_names
-from reelpack.lists.adapters.table import YOUTUBE, clip_table, labels_of, split_of, windows
+from reelpack.lists.adapters.table import (
+    YOUTUBE,
+    clip_table,
+    find_file,
+    labels_of,
+    split_of,
+    windows,
+)
+from reelpack.lists.delimited import read_table
 
 NAME = "kinetics"
 FILES = {
@@ -43,7 +50,7 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
         UserError: a missing file, a malformed row, or a class that the training list lacks.
     """
     path = find_file(folder, split_of(split, FILES, adapter=NAME), adapter=NAME)
-    rows = read_table(path, columns=COLUMNS)
+    rows = read_table(path, COLUMNS)
     start, end = windows(rows["time_start"], rows["time_end"], path=path)
     names = rows["label"].str.replace('"', "") if "label" in rows.columns else None
     if names is not None and (names == "").all():
@@ -65,7 +72,7 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
             pattern, {"class_folder": folders, "label": names, **fields}, where=where
         )
         train = find_file(folder, FILES["train"], adapter=NAME)
-        listed = rows if train == path else read_table(train, columns=("label",))
+        listed = rows if train == path else read_table(train, ("label",))
         label = labels_of(folders, ranks(listed["label"]), path=path, source=train.name)
     return clip_table(
         {

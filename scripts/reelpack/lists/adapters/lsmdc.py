@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.files import find_file, read_table
-from reelpack.lists.adapters.table import clip_table, first, grouped, split_of, windows
+from reelpack.lists.adapters.table import clip_table, find_file, first, grouped, split_of, windows
+from reelpack.lists.delimited import PLAIN_TSV, read_table
 
 NAME = "lsmdc"
 FILES = {
@@ -43,14 +44,7 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
     """
     path = find_file(folder, [split_of(split, FILES, adapter=NAME)], adapter=NAME)
     columns = COLUMNS[:-1] if split == "blindtest" else COLUMNS
-    rows = read_table(
-        path,
-        columns=columns,
-        separator="\t",
-        header=False,
-        quoted=False,
-        encoding=_encoding(path),
-    )
+    rows = read_table(path, columns, replace(PLAIN_TSV, encoding=_find_encoding(path)))
     clip = rows["clip"].str.strip()
     movie = clip.str.extract(rf"^(.+)_{_STAMP}-{_STAMP}$", expand=False)
     if movie.isna().any():
@@ -75,7 +69,7 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
     )
 
 
-def _encoding(path: Path) -> str:
+def _find_encoding(path: Path) -> str:
     # The published files are not all UTF-8: some sentences hold Windows' quotes and dashes.
     try:
         path.read_text(encoding="utf-8")
@@ -94,6 +88,6 @@ def seconds(stamps: pd.Series, path: Path) -> pd.Series:
     wrong = parts[0].isna()
     if wrong.any():
         row = first(wrong)
-        raise UserError(f"{path}: row {row}: {stamps[row]!r} is no time stamp 'hh.mm.ss.mmm'")
+        raise UserError(f"{path}: row {row}: {stamps[row]!r} is not a time stamp 'hh.mm.ss.mmm'")
     hours, minutes, whole, thousandths = (parts[column].astype("int64") for column in range(4))
     return ((hours * 60 + minutes) * 60 + whole) + thousandths / 1000

@@ -9,8 +9,9 @@ from typing import Any
 import pandas as pd
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.files import find_file, read_json, read_records, read_table
-from reelpack.lists.adapters.table import clip_table, first, grouped, windows
+from reelpack.lists.adapters.table import clip_table, find_file, first, grouped, windows
+from reelpack.lists.delimited import read_table
+from reelpack.lists.json_files import read_json, read_records
 
 NAME = "msrvtt"
 WHOLE = ("MSRVTT_data.json", "videodatainfo_2017.json")
@@ -95,7 +96,7 @@ def _read_file(path: Path) -> pd.DataFrame:
 
 def _listed(path: Path, videos: pd.DataFrame) -> tuple[Path, pd.DataFrame]:
     find_file(path.parent, [path.name], adapter=NAME)
-    rows = read_table(path, columns=("video_id",))
+    rows = read_table(path, ("video_id",))
     known = videos.drop_duplicates("video_id").set_index("video_id", drop=False)
     strange = ~rows["video_id"].isin(known.index)
     if strange.any():

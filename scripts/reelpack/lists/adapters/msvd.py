@@ -9,8 +9,16 @@ from typing import Any
 import pandas as pd
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.files import find_file, read_lines
-from reelpack.lists.adapters.table import YOUTUBE, clip_table, first, grouped, split_of, windows
+from reelpack.lists.adapters.table import (
+    YOUTUBE,
+    clip_table,
+    find_file,
+    first,
+    grouped,
+    split_of,
+    windows,
+)
+from reelpack.lists.delimited import read_lines
 
 NAME = "msvd"
 LISTS = {split: f"{split}_list.txt" for split in ("train", "val", "test")}

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.files import find_file, read_json, read_records
-from reelpack.lists.adapters.table import clip_table, first, labels_of, numbers, split_of
+from reelpack.lists.adapters.table import clip_table, find_file, first, labels_of, numbers, split_of
+from reelpack.lists.json_files import read_json, read_records
 
 NAME = "sthv2"
 PARTS = {"train": "train", "val": "validation", "test": "test"}
@@ -71,6 +71,6 @@ def read_classes(path: Path) -> dict[str, int]:
     wrong = labels % 1 != 0
     if wrong.any():
         raise UserError(
-            f"{path}: {first(wrong)!r}: label {given[first(wrong)]!r} is no whole number"
+            f"{path}: {first(wrong)!r}: label {given[first(wrong)]!r} is not a whole number"
         )
     return {str(name): int(label) for name, label in labels.items()}

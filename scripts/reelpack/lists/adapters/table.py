@@ -6,7 +6,7 @@ so that errors can name it. Flows out: one frame with `COLUMNS`, one row per cli
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,6 +37,18 @@ _UNSAFE = (
     r"|(?:^|/)\.{0,2}(?:/|$)"  # empty, "." and ".." parts, a leading or trailing slash
     r"|^[A-Za-z]:"
 )
+
+
+def find_file(folder: Path, names: Sequence[str], *, adapter: str) -> Path:
+    """Return the first of these files that the folder has.
+
+    Raises:
+        UserError: none is there; names them all.
+    """
+    for name in names:
+        if (folder / name).is_file():
+            return folder / name
+    raise UserError(f"{folder}: adapter {adapter} needs {' or '.join(names)}; there is none")
 
 
 def clip_table(columns: Mapping[str, pd.Series | None], *, split: str, path: Path) -> pd.DataFrame:
@@ -111,13 +123,13 @@ def numbers(values: pd.Series, *, path: Path, name: str) -> pd.Series:
     """Return a column as float64.
 
     Raises:
-        UserError: a value that is no finite number.
+        UserError: a value that is not a finite number.
     """
     result = _parsed(values)
     wrong = ~(result.abs() < np.inf)
     if wrong.any():
         found = values[wrong].iloc[0]
-        raise UserError(f"{path}: row {first(wrong)}: {name} {found!r} is no number")
+        raise UserError(f"{path}: row {first(wrong)}: {name} {found!r} is not a number")
     return result
 
 
@@ -137,7 +149,7 @@ def windows(start: pd.Series, end: pd.Series, *, path: Path) -> tuple[pd.Series,
     dataset.
 
     Raises:
-        UserError: a value that is no finite number.
+        UserError: a value that is not a finite number.
     """
     return numbers(start, path=path, name="start"), numbers(end, path=path, name="end")
 

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.files import find_file, read_lines, read_table
-from reelpack.lists.adapters.table import clip_table, first, grouped, split_of
+from reelpack.lists.adapters.table import clip_table, find_file, first, grouped, split_of
+from reelpack.lists.delimited import PLAIN_TSV, read_lines, read_table
 
 NAME = "tgif"
 LISTS = {split: f"{split}.txt" for split in ("train", "val", "test")}
@@ -35,7 +35,7 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
     path = find_file(folder, [split_of(split, LISTS, adapter=NAME)], adapter=NAME)
     text = find_file(folder, [SENTENCES], adapter=NAME)
     urls = read_lines(path)
-    rows = read_table(text, columns=("url", "sentence"), separator="\t", header=False, quoted=False)
+    rows = read_table(text, ("url", "sentence"), PLAIN_TSV)
     captions = urls.map(grouped(rows["url"].str.strip(), rows["sentence"].str.strip()))
     if captions.isna().any():
         row = first(captions.isna())

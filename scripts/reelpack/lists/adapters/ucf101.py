@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.files import find_file, read_lines, split_lines
-from reelpack.lists.adapters.table import clip_table, first, labels_of, split_of
+from reelpack.lists.adapters.table import clip_table, find_file, first, labels_of, split_of
+from reelpack.lists.delimited import read_lines, split_lines
 
 NAME = "ucf101"
 LISTS = {

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from reelpack.lists.adapters.files import find_file, read_table
-from reelpack.lists.adapters.table import clip_table, split_of
+from reelpack.lists.adapters.table import clip_table, find_file, split_of
+from reelpack.lists.delimited import Layout, read_table
 
 NAME = "webvid"
 
@@ -30,7 +30,7 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
     """
     files: Mapping[str, str] = options.get("files", {})
     path = find_file(folder, [split_of(split, files, adapter=NAME)], adapter=NAME)
-    rows = read_table(path, columns=("videoid", "contentUrl", "name"), newlines=True)
+    rows = read_table(path, ("videoid", "contentUrl", "name"), Layout(newlines=True))
     video = rows["videoid"].str.strip() + ".mp4"
     if "page_dir" in rows.columns:
         video = video.where(rows["page_dir"] == "", rows["page_dir"] + "/" + video)

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.files import find_file, read_json, read_records
-from reelpack.lists.adapters.table import YOUTUBE, clip_table, split_of, windows
+from reelpack.lists.adapters.table import YOUTUBE, clip_table, find_file, split_of, windows
+from reelpack.lists.json_files import read_json, read_records
 
 NAME = "youcook2"
 TRAINVAL = "youcookii_annotations_trainval.json"
@@ -70,7 +70,7 @@ def _segments(path: Path, split: str) -> pd.DataFrame:
             continue
         recipe = str(entry.get("recipe_type", ""))
         if not recipe.isdigit():
-            raise UserError(f"{path}: video {video!r}: recipe_type {recipe!r} is no number")
+            raise UserError(f"{path}: video {video!r}: recipe_type {recipe!r} is not a number")
         segments = read_records(
             path,
             entry.get("annotations"),
@@ -81,7 +81,7 @@ def _segments(path: Path, split: str) -> pd.DataFrame:
             times = segment["segment"]
             if len(times) != 2:
                 raise UserError(
-                    f"{path}: video {video!r}: segment {segment['id']}: {times!r} is no pair"
+                    f"{path}: video {video!r}: segment {segment['id']}: {times!r} is not a pair"
                 )
             values = (f"{video}: {segment['id']}", video, int(recipe), segment["id"])
             for key, value in zip(found, (*values, *times, segment.get("sentence")), strict=True):
