@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reelpack.jobs import cli
 from reelpack.sources.annotations import fetch_annotations
-from reelpack.sources.options import limits_of
+from reelpack.sources.options import read_limits
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
         json.loads(args.params)["files"],
         folder=args.folder,
         listing=args.listing,
-        limits=limits_of(json.loads(args.options)),
+        limits=read_limits(json.loads(args.options)),
         access=args.access,
     )
     print(f"fetch_annotations: {len(names)} files in {args.folder}")

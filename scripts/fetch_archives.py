@@ -6,7 +6,7 @@ from pathlib import Path
 
 from reelpack.jobs import cli
 from reelpack.sources.archives import FAILED, MEMBERS, fetch_archives
-from reelpack.sources.options import limits_of
+from reelpack.sources.options import read_limits
 
 
 def main() -> None:
@@ -27,7 +27,7 @@ def main() -> None:
         tables=args.tables,
         folder=args.folder,
         index=args.index,
-        limits=limits_of(json.loads(args.options)),
+        limits=read_limits(json.loads(args.options)),
     )
     print(f"fetch_archives: {len(found[MEMBERS])} files, {len(found[FAILED])} archives failed")
 

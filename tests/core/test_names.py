@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from reelpack.core.errors import ClipError, UserError
 from reelpack.core.names import is_too_long, safe_name
-from reelpack.sources.base import Limits, beside, locked, shown
+from reelpack.sources.base import Limits, beside, hide_secrets, locked
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_the_longest_part_of_a_path_counts_in_bytes(parts, added):
 
 
 def test_addresses_in_messages_have_no_query_and_no_password():
-    assert shown("https://me:secret@host:8/a/b.mp4?key=secret#x") == "https://host:8/a/b.mp4"
+    assert hide_secrets("https://me:secret@host:8/a/b.mp4?key=secret#x") == "https://host:8/a/b.mp4"
 
 
 def test_hidden_names_fit_and_differ(tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reelpack.core.errors import UserError
-from reelpack.lists.manifest import check_ids, make_manifest, shard_of
+from reelpack.lists.manifest import check_ids, choose_shard, make_manifest
 from reelpack.lists.own import read_list
 from tests.support.helpers import ROOT, write
 
@@ -72,7 +72,9 @@ def test_a_manifest_is_in_list_order_and_its_tables_hold_everything(tmp_path):
     assert [clip["clip_id"] for clip in clips] == ["one", "data/ü"]
     assert [clip["label"] for clip in clips] == [3, None]
     for clip in clips:
-        assert clip["shard"] == shard_of({"one": "a b.mp4"}.get(clip["clip_id"], "/data/ü.webm"), 3)
+        assert clip["shard"] == choose_shard(
+            {"one": "a b.mp4"}.get(clip["clip_id"], "/data/ü.webm"), 3
+        )
     tables = [pq.read_table(tmp_path / "out" / f"{n:05d}.parquet").to_pylist() for n in range(3)]
     one = next(row for rows in tables for row in rows if row["clip_id"] == "one")
     assert (one["start_seconds"], one["end_seconds"], one["fingerprint"]) == (0.5, 2.0, "")
@@ -95,7 +97,7 @@ def test_addresses_and_captions_reach_the_tables(tmp_path):
     assert (own["clip_id"], own["captions"]) == ("list", [])
     assert (first["caption"], first["captions"]) == ("x", ["x", "y"])
     assert first["video"] == second["video"]
-    assert first["shard"] == second["shard"] == shard_of(first["video"], 2)
+    assert first["shard"] == second["shard"] == choose_shard(first["video"], 2)
     stored = [row for table in tables for row in pq.read_table(table).to_pylist()]
     by_id = {row["clip_id"]: row for row in stored}
     assert by_id["list"]["fingerprint"] != ""
@@ -117,7 +119,7 @@ def test_all_clips_of_a_video_share_a_shard(tmp_path):
 def test_shard_numbers_are_fixed_for_ever():
     # The first eight bytes of `printf NAME | sha256sum`.
     for video, digest in (("a.mp4", 0xE6D48EABD560BC60), ("d/ü b.webm", 0xADBF666F49BC9FEF)):
-        assert [shard_of(video, n) for n in (1, 7, 1000)] == [digest % n for n in (1, 7, 1000)]
+        assert [choose_shard(video, n) for n in (1, 7, 1000)] == [digest % n for n in (1, 7, 1000)]
 
 
 NAMES = st.lists(
@@ -139,7 +141,7 @@ def test_a_new_clip_changes_the_bytes_of_its_own_shard_alone(tmp_path_factory, n
     ]
     before, after = (build(path, folder / "out", shards=shards)[1] for path in lists)
     changed = [n for n in range(shards) if before[n] != after[n]]
-    assert changed == [shard_of(new, shards)]
+    assert changed == [choose_shard(new, shards)]
 
 
 def test_two_runs_give_equal_bytes(tmp_path):

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 
 from reelpack.core.errors import UserError
-from reelpack.lists.own import listed_paths, read_list
-from reelpack.lists.url_names import video_name
+from reelpack.lists.own import read_list, read_paths
+from reelpack.lists.url_names import name_video
 from tests.support.helpers import write
 
 
@@ -251,7 +251,7 @@ def test_addresses_beside_paths(tmp_path):
     text = f"path,url,start,end\na.mp4,,,\n,{url},0,1\n,{url},1,2\n"
     own, first, second = rows_fetched(write(tmp_path / "list.csv", text))
     assert (own["path"], own["url"], own["clip_id"]) == (str(tmp_path / "a.mp4"), None, "a")
-    name = video_name(url)
+    name = name_video(url)
     stem = name.removesuffix(".mp4")
     assert [row["clip_id"] for row in (first, second)] == [f"{stem}_0_1", f"{stem}_1_2"]
     for row in (first, second):
@@ -287,7 +287,7 @@ def test_the_paths_of_a_list_alone(tmp_path, kind):
         table.to_json(path, orient="records", lines=True)
     else:
         table.to_csv(path, index=False, sep="," if kind == "csv" else "\t")
-    assert listed_paths(path) == ["a b.mp4", "/c,d.mp4"]
+    assert read_paths(path) == ["a b.mp4", "/c,d.mp4"]
     only = table[["url"]].fillna("http://x/z")
     if kind == "jsonl":
         only.to_json(path, orient="records", lines=True)
@@ -295,7 +295,7 @@ def test_the_paths_of_a_list_alone(tmp_path, kind):
         only.to_parquet(path)
     else:
         only.to_csv(path, index=False)
-    assert listed_paths(path) == []
+    assert read_paths(path) == []
 
 
 def test_lists_of_heros_extractor(tmp_path):
@@ -311,7 +311,7 @@ def test_lists_of_heros_extractor(tmp_path):
         ("/video/a.mp4", "a", "/video/a.mp4"),
         ("tv/b.c.webm", "b.c", str(tmp_path / "tv/b.c.webm")),
     ]
-    assert listed_paths(path) == ["/video/a.mp4", "tv/b.c.webm"]
+    assert read_paths(path) == ["/video/a.mp4", "tv/b.c.webm"]
     other = write(tmp_path / "other.csv", "video_path,feature_path,label\na.mp4,a.npz,1\n")
     with pytest.raises(UserError, match="unknown column 'video_path'"):
         read_list(other)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from reelpack.core.errors import ClipError
 from reelpack.core.names import check_url, safe_name
-from reelpack.lists.url_names import PLAIN_URL, video_name
+from reelpack.lists.url_names import PLAIN_URL, name_video
 
 
 def digest(url: str) -> str:
@@ -42,17 +42,17 @@ def digest(url: str) -> str:
 def test_names_follow_the_last_part(url, stem, ending):
     check_url(url)
     middle = f"{stem}-" if stem else ""
-    assert video_name(url) == f"{middle}{digest(url)}{ending}"
+    assert name_video(url) == f"{middle}{digest(url)}{ending}"
 
 
 def test_what_follows_the_hash_sign_is_no_other_video():
-    assert video_name("http://x/a.mp4#t=1,2") == video_name("http://x/a.mp4")
+    assert name_video("http://x/a.mp4#t=1,2") == name_video("http://x/a.mp4")
 
 
 def test_addresses_with_one_last_part_have_names_of_their_own():
     urls = [f"http://{host}/{part}a.mp4{query}" for host in "xy" for part in ("", "b/")
             for query in ("", "?1")]  # fmt: skip
-    assert len({video_name(url) for url in urls}) == 8
+    assert len({name_video(url) for url in urls}) == 8
 
 
 @given(st.text(max_size=300))
@@ -65,7 +65,7 @@ def test_every_address_gives_one_safe_name(rest):
         check_url(url)
     except ClipError:
         return
-    name = video_name(url)
+    name = name_video(url)
     assert "/" not in name
     assert len(name.encode()) <= 255
     # It is safe already, but for the percent signs of what was made safe.

@@ -22,7 +22,7 @@ from typing import Any
 
 import yaml
 
-from reelpack.lists.manifest import shard_of
+from reelpack.lists.manifest import choose_shard
 from tests.support.clips import write_clip
 from tests.support.helpers import ROOT
 
@@ -83,7 +83,7 @@ CONFIG: dict[str, Any] = {
 
 def shard_of_kite(name: str) -> int:
     """Shard of a kite."""
-    return shard_of(f"kites/{name}.mp4", KITE_SHARDS)
+    return choose_shard(f"kites/{name}.mp4", KITE_SHARDS)
 
 
 def kite_in_shard(shard: int) -> str:

@@ -24,7 +24,7 @@ import yaml
 from PIL import Image
 
 from reelpack.jobs.ledger import read_ledger
-from reelpack.lists.url_names import video_name
+from reelpack.lists.url_names import name_video
 from tests.lists.adapters import records
 from tests.sources.archives import rar4, rar5, tarred
 from tests.sources.server import Site, page, running, serve, status
@@ -357,7 +357,7 @@ def test_a_list_of_addresses_and_paths_becomes_an_lmdb(
     # The windows of a video share one file; a user's own is never touched.
     assert site.count("/75/clip.mp4") == 1
     names = sorted(path.name for path in (project.folder / "resources/videos/far").iterdir())
-    assert names == sorted([video_name(long), video_name(short)])
+    assert names == sorted([name_video(long), name_video(short)])
     assert (own.parent / "broken.mp4").read_bytes() == b"no video"
     assert project.nothing_to_do("far")
 
@@ -386,7 +386,7 @@ def test_after_a_kill_only_the_rest_is_fetched(
     assert set(ledger(project, "mine/all").values()) == {"ok"}
     for url, name in zip(urls, names, strict=True):
         # Small files are not resumed: one that was under way begins anew.
-        tries = {1} if video_name(url) in here else {1, 2}
+        tries = {1} if name_video(url) in here else {1, 2}
         assert site.count(f"/{name}") in tries, name
 
 

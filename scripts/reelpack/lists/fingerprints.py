@@ -14,7 +14,7 @@ from pathlib import Path
 from reelpack.config.settings import Settings
 from reelpack.core.state import digest_states
 from reelpack.lists.folders import walk_files, walk_videos
-from reelpack.lists.own import listed_paths
+from reelpack.lists.own import read_paths
 
 _SAMPLE_BYTES = 1 << 16
 _GROUP = 1024
@@ -34,7 +34,7 @@ def signature(videos: Path, *, all_files: bool = False) -> str:
         entries = walk_files(videos) if all_files else walk_videos(videos)
         paths = (entry.path for entry in entries)
     elif videos.is_file():
-        paths = (os.path.join(videos.parent, name) for name in listed_paths(videos))  # noqa: PTH118
+        paths = (os.path.join(videos.parent, name) for name in read_paths(videos))  # noqa: PTH118
     return digest_states(paths, with_missing=True)
 
 

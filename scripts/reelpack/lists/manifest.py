@@ -80,7 +80,7 @@ def _cure(where: Path) -> str:
     return "rename the files" if where.is_dir() else "give a column clip_id"
 
 
-def shard_of(video: str, shards: int) -> int:
+def choose_shard(video: str, shards: int) -> int:
     """Shard number of a video: SHA-256 of its name modulo the shard count, stable as lists grow."""
     digest = hashlib.sha256(video.encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") % shards
@@ -142,7 +142,7 @@ def write_manifest(
     """
     check_ids(table, where)
     numbers = np.array(
-        [shard_of(video, len(tables)) for video in table["video"].tolist()], dtype=np.int32
+        [choose_shard(video, len(tables)) for video in table["video"].tolist()], dtype=np.int32
     )
     full = table.reindex(columns=CLIP_COLUMNS.names)
     by_shard = full.iloc[np.argsort(numbers, kind="stable")]

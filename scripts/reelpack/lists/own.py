@@ -15,7 +15,7 @@ from reelpack.config.suffixes import LIST_SUFFIXES
 from reelpack.core.errors import ClipError, UserError
 from reelpack.core.names import check_url
 from reelpack.lists.list_files import SEPARATORS, read_column, read_columns, row_of
-from reelpack.lists.url_names import PLAIN_URL, video_name
+from reelpack.lists.url_names import PLAIN_URL, name_video
 
 LIST_COLUMNS = (
     *("path", "url", "clip_id", "start", "end", "label", "label_name", "split", "caption"),
@@ -28,7 +28,7 @@ def is_list(videos: Path) -> bool:
     return videos.suffix.lower() in LIST_SUFFIXES
 
 
-def listed_paths(path: Path) -> list[str]:
+def read_paths(path: Path) -> list[str]:
     """Return the paths of a list, without looking at the rest of it as far as that can be helped.
 
     Raises:
@@ -51,7 +51,7 @@ def read_list(path: Path, *, fetched: Path | None = None) -> pd.DataFrame:
     """Read a csv, tsv, parquet or jsonl list with a column path or url, and any of `LIST_COLUMNS`.
 
     Relative paths start at the list's folder, and may lead anywhere: it is the reader's own list. A
-    video with an address is named by `url_names.video_name`. Where no clip_id is given it is the
+    video with an address is named by `url_names.name_video`. Where no clip_id is given it is the
     video without its ending, and for rows with a window `_{start}_{end}` behind it. The lists of
     HERO's extractor, with just the columns video_path and feature_path, are read too: a clip is
     named like its feature file, and rows that come twice count once.
@@ -151,7 +151,7 @@ def _check_places(paths: pd.Series, urls: pd.Series, path: Path) -> None:
 
 def _videos(paths: pd.Series, urls: pd.Series) -> pd.Series:
     given = urls.dropna().unique().tolist()
-    names = urls.map(dict(zip(given, map(video_name, given), strict=True)))
+    names = urls.map(dict(zip(given, map(name_video, given), strict=True)))
     return paths.where(paths.notna(), names.astype("str"))
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 
 from reelpack.lists.adapters import read_split
-from reelpack.lists.adapters.naming import source_names
+from reelpack.lists.adapters.naming import format_source_names
 from reelpack.lists.fingerprints import fingerprints
 from reelpack.lists.folder_index import FolderIndex
 from reelpack.lists.manifest import write_manifest
@@ -87,7 +87,7 @@ def _shared_fingerprints(paths: list[str]) -> list[str]:
 
 def _names(table: pd.DataFrame, source: Mapping[str, Any]) -> list[str]:
     pattern = source.get("naming", "{video}")
-    return source_names(pattern, table, where=f"folder {source['folder']}: naming").tolist()
+    return format_source_names(pattern, table, where=f"folder {source['folder']}: naming").tolist()
 
 
 def _whole_names(table: pd.DataFrame) -> Iterable[tuple[Any, str]]:

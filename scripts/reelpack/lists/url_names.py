@@ -17,7 +17,7 @@ _PLAIN_NAME = re.compile(r"[^/]+//[^?#]*/([A-Za-z0-9_][A-Za-z0-9_.-]*)(?:[?#].*)
 _DIGITS = 16
 
 
-def video_name(url: str) -> str:
+def name_video(url: str) -> str:
     """Return the file name of an address: `{stem}-{digest}{ending}`, from the last part of its path.
 
     The digest is of the whole address. So the name follows from the address alone, whatever else a

@@ -12,7 +12,7 @@ import requests
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from reelpack.core.errors import ClipError, FailureClass
-from reelpack.sources.base import Limits, status_failure
+from reelpack.sources.base import Limits, classify_status
 from reelpack.sources.partial import Origin
 
 _BLOCK_BYTES = 1 << 18
@@ -68,7 +68,7 @@ def turn_away(answer: requests.Response, place: str) -> NoReturn:
         SetbackError: another try may help.
         ClipError: none will.
     """
-    failure = status_failure(answer.status_code)
+    failure = classify_status(answer.status_code)
     message = f"{place}: answered {answer.status_code} {answer.reason}"
     if failure in {"network", "timeout", "rate_limited"}:
         raise SetbackError(failure, message, wait_seconds=_retry_after(answer))

@@ -76,18 +76,18 @@ class Limits:
                 raise UserError(f"limits: {name} is {getattr(self, name)}; it must be above 0")
 
 
-def host_of(url: str) -> str:
+def find_host(url: str) -> str:
     """Return host and port of an address, as limits per host count them."""
     return urlsplit(url).netloc.rpartition("@")[2].lower()
 
 
-def shown(url: str) -> str:
+def hide_secrets(url: str) -> str:
     """Return an address for messages: without user, password and query, which may be secrets."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{host_of(url)}{parts.path}"[:200]
+    return f"{parts.scheme}://{find_host(url)}{parts.path}"[:200]
 
 
-def status_failure(status: int) -> FailureClass:
+def classify_status(status: int) -> FailureClass:
     """Return the failure class of an HTTP status that is not a success."""
     named: dict[int, FailureClass] = {
         401: "private",

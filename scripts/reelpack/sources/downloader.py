@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reelpack.core.errors import ClipError
-from reelpack.sources.base import Fetched, Limits, host_of
+from reelpack.sources.base import Fetched, Limits, find_host
 from reelpack.sources.http import fetch_http
 from reelpack.sources.session import Session
 
@@ -42,7 +42,7 @@ def fetch_many(
     limits = limits or Limits()
     queues: dict[str, deque[Download]] = defaultdict(deque)
     for download in downloads:
-        queues[host_of(download.urls[0]) if download.urls else ""].append(download)
+        queues[find_host(download.urls[0]) if download.urls else ""].append(download)
     running: _Running = {}
     session = Session(limits)
     with closing(session), ThreadPoolExecutor(limits.workers) as pool:

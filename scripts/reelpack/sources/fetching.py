@@ -20,13 +20,13 @@ from reelpack.core.errors import TRANSIENT_CLASSES, ClipError
 from reelpack.core.files import link_or_copy
 from reelpack.core.results import digest
 from reelpack.jobs.stage import Outcome, Task
-from reelpack.lists.adapters.naming import source_names
+from reelpack.lists.adapters.naming import format_source_names
 from reelpack.lists.shard_table import ShardRow
 from reelpack.sources.archives import ArchiveIndex
 from reelpack.sources.base import Fetched, Limits
 from reelpack.sources.breaker import Breaker
 from reelpack.sources.downloader import Download, fetch_many
-from reelpack.sources.options import limits_of
+from reelpack.sources.options import read_limits
 
 YOUTUBE_OPTIONS = "youtube"
 REFUSALS = "refusals"
@@ -80,7 +80,7 @@ class FetchPlan:
     @property
     def limits(self) -> Limits:
         """How long and how often to try."""
-        return limits_of(self.options)
+        return read_limits(self.options)
 
 
 def fetch_clips(tasks: Sequence[Task], plan: FetchPlan, *, check: Checked) -> Iterator[Outcome]:
@@ -259,4 +259,4 @@ def _names(files: Sequence[Wanted], pattern: str, *, where: str, is_url: bool = 
     if is_url:
         for name in ("video", "source_id", "label_name"):
             table[name] = table[name].map(quote, na_action="ignore")
-    return source_names(pattern, table, where=where).tolist()
+    return format_source_names(pattern, table, where=where).tolist()

@@ -28,7 +28,7 @@ from reelpack.sources.answers import (
     turn_away,
     validator_of,
 )
-from reelpack.sources.base import Fetched, Limits, check_no_page, looks_like_html, shown
+from reelpack.sources.base import Fetched, Limits, check_no_page, hide_secrets, looks_like_html
 from reelpack.sources.partial import Origin, Partial, partial_file
 from reelpack.sources.session import Session
 
@@ -165,7 +165,7 @@ class _Transfer:
             raise ClipError("timeout", f"not done within {seconds:g} s; last: {error.message}")
 
     def _try(self, mirror: _Mirror) -> Fetched:
-        place = shown(mirror.url)
+        place = hide_secrets(mirror.url)
         if not self._is_complete():
             self.attempts += 1
             try:
@@ -194,7 +194,7 @@ class _Transfer:
 
     def _begin(self, answer: requests.Response, url: str) -> int | None:
         """Make the partial file ready for an answer's body; return the file's size if announced."""
-        place = shown(url)
+        place = hide_secrets(url)
         if answer.status_code == 416 and self.partial.size:
             self.partial.restart(None)
             raise SetbackError("network", f"{place}: answered 416 to a range; starting again")
@@ -212,7 +212,7 @@ class _Transfer:
 
     def _go_on(self, answer: requests.Response, url: str) -> int | None:
         """Check that a 206 holds the rest of the bytes that are here, of the same version."""
-        origin, have, place = self.partial.origin, self.partial.size, shown(url)
+        origin, have, place = self.partial.origin, self.partial.size, hide_secrets(url)
         match = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", ""))
         total = int(match[3]) if match and match[3] != "*" else None
         fits = match and origin and int(match[1]) == have and origin.total in {None, total}
@@ -236,7 +236,7 @@ class _Transfer:
 
     def _receive(self, answer: requests.Response, total: int | None, mirror: _Mirror) -> None:
         """Append the body to the partial file, and keep that if the body breaks off."""
-        place = shown(mirror.url)
+        place = hide_secrets(mirror.url)
         try:
             self._copy(answer, place)
             if total is not None and self.partial.size < total:
@@ -290,7 +290,7 @@ def _always_cut(mirror: _Mirror) -> ClipError | None:
     if len(mirror.cuts) < 2 or len(set(mirror.cuts)) > 1 or not mirror.cuts[0]:
         return None
     message = f"always ends at byte {mirror.cuts[0]}, before the announced length"
-    return ClipError("corrupt", f"{shown(mirror.url)}: {message}")
+    return ClipError("corrupt", f"{hide_secrets(mirror.url)}: {message}")
 
 
 def _jitter(seconds: float) -> float:

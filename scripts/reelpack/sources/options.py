@@ -9,7 +9,7 @@ from typing import Any
 from reelpack.sources.base import Limits
 
 
-def limits_of(options: Mapping[str, Any]) -> Limits:
+def read_limits(options: Mapping[str, Any]) -> Limits:
     """Return the limits that the options set; what they leave out keeps its default."""
     known = {field.name for field in fields(Limits)}
     return Limits(**{name: value for name, value in options.items() if name in known})

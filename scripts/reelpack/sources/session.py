@@ -20,7 +20,7 @@ from urllib3.exceptions import LocationParseError
 
 from reelpack.core.errors import ClipError
 from reelpack.core.names import check_url, refused
-from reelpack.sources.base import Limits, host_of, shown
+from reelpack.sources.base import Limits, find_host, hide_secrets
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _HOSTS = 64
@@ -155,13 +155,15 @@ class Session:
         """
         for _ in range(self.limits.redirects + 1):
             check_url(url)
-            with self._slot(host_of(url)), self._ask(url, headers) as answer:
+            with self._slot(find_host(url)), self._ask(url, headers) as answer:
                 target = answer.headers.get("Location")
                 if answer.status_code not in REDIRECTS or target is None:
                     yield answer
                     return
             url = self._redirected(url, target)
-        raise ClipError("missing", f"{shown(url)}: more than {self.limits.redirects} redirects")
+        raise ClipError(
+            "missing", f"{hide_secrets(url)}: more than {self.limits.redirects} redirects"
+        )
 
     def _slot(self, host: str) -> threading.Semaphore:
         with self._lock:
@@ -169,7 +171,7 @@ class Session:
 
     def _from_environment(self, url: str) -> dict[str, Any]:
         """Return what requests would look up anew for every request."""
-        key = f"{url.partition(':')[0]}://{host_of(url)}"
+        key = f"{url.partition(':')[0]}://{find_host(url)}"
         if key not in self._environment:
             with requests.Session() as usual:
                 found = usual.merge_environment_settings(key, {}, True, None, None)
@@ -183,7 +185,7 @@ class Session:
             check_url(target)
         except (ValueError, ClipError) as error:
             reason = error.message if isinstance(error, ClipError) else str(error)
-            raise refused(f"{shown(url)}: redirects elsewhere: {reason}") from error
+            raise refused(f"{hide_secrets(url)}: redirects elsewhere: {reason}") from error
         return target
 
     def _ask(self, url: str, headers: Mapping[str, str]) -> requests.Response:
@@ -196,11 +198,11 @@ class Session:
                 **self._from_environment(url),
             )
         except requests.exceptions.Timeout as error:
-            raise ClipError("timeout", f"{shown(url)}: no answer in time") from error
+            raise ClipError("timeout", f"{hide_secrets(url)}: no answer in time") from error
         except (requests.exceptions.InvalidURL, LocationParseError, UnicodeError) as error:
-            raise refused(f"{shown(url)}: no valid address") from error
+            raise refused(f"{hide_secrets(url)}: no valid address") from error
         except requests.exceptions.RequestException as error:
-            raise ClipError("network", f"{shown(url)}: {_reason(error)}") from error
+            raise ClipError("network", f"{hide_secrets(url)}: {_reason(error)}") from error
 
 
 def _reason(error: BaseException) -> str:

@@ -22,7 +22,7 @@ from yt_dlp.utils import download_range_func, expand_path  # type: ignore[import
 from reelpack.core.errors import ClipError, UserError
 from reelpack.core.files import sync
 from reelpack.core.names import check_url, refused
-from reelpack.sources.base import Fetched, Limits, beside, check_no_page, locked, shown
+from reelpack.sources.base import Fetched, Limits, beside, check_no_page, hide_secrets, locked
 from reelpack.sources.youtube_errors import classifying
 from reelpack.sources.youtube_formats import Needed, format_selector
 from reelpack.sources.youtube_options import ydl_options
@@ -135,10 +135,13 @@ class _Run:
         if expand_path(str(self.folder)) != str(self.folder):
             raise UserError(f"{self.folder.parent}: yt-dlp cannot write where a name has $ or ~")
         self.folder.mkdir(exist_ok=True)
-        with classifying(shown(self.address)), yt_dlp.YoutubeDL(self._fixed() | options) as ydl:
+        with (
+            classifying(hide_secrets(self.address)),
+            yt_dlp.YoutubeDL(self._fixed() | options) as ydl,
+        ):
             info = ydl.extract_info(self.address, download=True)
         path = self._result(info)
-        check_no_page(path, named=self.destination, address=shown(self.address))
+        check_no_page(path, named=self.destination, address=hide_secrets(self.address))
         size = path.stat().st_size
         self._check(size)
         sync(path)
@@ -186,12 +189,12 @@ class _Run:
         self._check(int(progress.get("downloaded_bytes") or 0))
         self._check(int(progress.get("total_bytes") or 0))
         if time.monotonic() > self.deadline:
-            raise ClipError("timeout", f"{shown(self.address)}: not done in time")
+            raise ClipError("timeout", f"{hide_secrets(self.address)}: not done in time")
 
     def _check(self, size: int) -> None:
         if size > self.limits.max_bytes:
             shutil.rmtree(self.folder, ignore_errors=True)
-            raise refused(f"{shown(self.address)}: more than {self.limits.max_bytes} bytes")
+            raise refused(f"{hide_secrets(self.address)}: more than {self.limits.max_bytes} bytes")
 
     def _result(self, info: Mapping[str, Any] | None) -> Path:
         entries = (info or {}).get("entries")
@@ -199,7 +202,7 @@ class _Run:
         downloads = (found or {}).get("requested_downloads") or [{}]
         path = Path(downloads[0].get("filepath") or self.folder / "nothing")
         if not path.is_file() or path.stat().st_size == 0:
-            raise ClipError("missing", f"{shown(self.address)}: yt-dlp brought no file")
+            raise ClipError("missing", f"{hide_secrets(self.address)}: yt-dlp brought no file")
         return path
 
 

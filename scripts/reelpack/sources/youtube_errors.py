@@ -18,7 +18,7 @@ from yt_dlp.utils import (  # type: ignore[import-untyped]
 )
 
 from reelpack.core.errors import ClipError, FailureClass
-from reelpack.sources.base import is_disk_error, status_failure
+from reelpack.sources.base import classify_status, is_disk_error
 
 # Parts of yt-dlp's messages, most telling first. Those that YouTube itself writes reach us through
 # `reason` and `subreason` in yt_dlp/extractor/youtube/_video.py, the others are yt-dlp's own.
@@ -109,7 +109,7 @@ def classify(message: str, causes: Iterable[BaseException] = ()) -> FailureClass
     statuses += [int(number) for number in _STATUS.findall(message)]
     told = _matching(FAILURES, message)
     if told is None and statuses:
-        return status_failure(statuses[0])
+        return classify_status(statuses[0])
     is_network = any(isinstance(cause, TransportError) for cause in causes)
     return told or _matching(_VAGUE, message) or ("network" if is_network else "missing")
 

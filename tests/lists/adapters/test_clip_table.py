@@ -4,14 +4,14 @@ import pandas as pd
 import pytest
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.table import COLUMNS, clip_table, unsafe, without_ending
+from reelpack.lists.adapters.table import COLUMNS, drop_endings, make_clip_table, mark_unsafe
 
 PATH = Path("list.txt")
 
 
 def table(names, **columns):
     video = pd.Series(names, index=range(1, len(names) + 1), dtype="str")
-    return clip_table({"video": video, **columns}, split="train", path=PATH)
+    return make_clip_table({"video": video, **columns}, split="train", path=PATH)
 
 
 def test_columns_and_types_are_the_same_for_all():
@@ -45,11 +45,11 @@ def test_names_that_lead_elsewhere_are_refused(name):
 
 @pytest.mark.parametrize("name", ["-a", "a b", "it's (1)/x.mp4", "...a", "\u00e9" * 127, "a" * 255])
 def test_odd_names_that_are_fine(name):
-    assert not unsafe(pd.Series([name])).any()
+    assert not mark_unsafe(pd.Series([name])).any()
 
 
 def test_a_missing_name_is_refused():
-    assert unsafe(pd.Series([None, "a"], dtype="str")).tolist() == [True, False]
+    assert mark_unsafe(pd.Series([None, "a"], dtype="str")).tolist() == [True, False]
 
 
 def test_no_clips_at_all():
@@ -59,4 +59,4 @@ def test_no_clips_at_all():
 
 def test_only_the_last_ending_goes():
     names = pd.Series(["a.b/c", "a.b/c.d.e", "x/.hidden", "noending"])
-    assert without_ending(names).tolist() == ["a.b/c", "a.b/c.d", "x/.hidden", "noending"]
+    assert drop_endings(names).tolist() == ["a.b/c", "a.b/c.d", "x/.hidden", "noending"]

@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.kinetics import ranks, read
+from reelpack.lists.adapters.kinetics import rank_classes, read
 
 TRAIN = (
     "label,youtube_id,time_start,time_end,split,is_cc\r\n"
@@ -72,7 +72,7 @@ def test_other_projects_file_names(folder):
 
 def test_classes_are_sorted_with_underscores():
     labels = pd.Series(["b a", 'b "c"', "b_b", "b a"])
-    assert ranks(labels) == {"b_a": 0, "b_b": 1, "b_c": 2}
+    assert rank_classes(labels) == {"b_a": 0, "b_b": 1, "b_c": 2}
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@ import pandas as pd
 import pytest
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.naming import format_names, source_names
-from reelpack.lists.adapters.table import clip_table
+from reelpack.lists.adapters.naming import format_names, format_source_names
+from reelpack.lists.adapters.table import make_clip_table
 
 FIELDS = {
     "id": pd.Series(["-a", "b c"], name="id", dtype="str"),
@@ -37,7 +37,7 @@ def test_patterns_that_cannot_be(pattern, message):
 
 
 def clips():
-    return clip_table(
+    return make_clip_table(
         {
             "video": pd.Series(["some class/x_3_10.mp4"], dtype="str"),
             "source_id": pd.Series(["x"], dtype="str"),
@@ -58,9 +58,9 @@ def test_a_source_may_name_files_otherwise():
         "{source_id}_{start:06d}_{end:06d}.mp4": "x_000003_000013.mp4",
         "{duration}/{source_id}": "10/x",
     }.items():
-        assert source_names(pattern, table, where="x").tolist() == [name]
+        assert format_source_names(pattern, table, where="x").tolist() == [name]
 
 
 def test_a_clip_that_lacks_a_field_is_named():
     with pytest.raises(UserError, match="clip 'some class/x_3_10' lacks a field"):
-        source_names("{label_name}/{name}", clips(), where="x")
+        format_source_names("{label_name}/{name}", clips(), where="x")

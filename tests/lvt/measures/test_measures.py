@@ -21,7 +21,7 @@ from reelpack.encode.codes import CodesShard, clip_bytes, join_codes
 from reelpack.encoders.vqvae import VQVAEEncoder
 from reelpack.frames.shard import FrameShard
 from reelpack.jobs.ledger import LedgerRow, write_ledger
-from reelpack.lists.manifest import MANIFEST_COLUMNS, shard_of
+from reelpack.lists.manifest import MANIFEST_COLUMNS, choose_shard
 from reelpack.lvt.measures import split as measures
 from reelpack.lvt.measures.choice import Chosen, choose_clips
 from reelpack.lvt.measures.codebooks import codebook_use, count_codes
@@ -167,7 +167,9 @@ def test_even_use_of_a_codebook():
 
 def listed(folder: Path, clips: dict[str, bool], shards: int) -> tuple[Path, list[Path]]:
     """Write a manifest and ledgers of clips that are finished or have failed."""
-    rows = [{"clip_id": clip, "shard": shard_of(clip, shards), "captions": []} for clip in clips]
+    rows = [
+        {"clip_id": clip, "shard": choose_shard(clip, shards), "captions": []} for clip in clips
+    ]
     table = pd.DataFrame(rows).reindex(columns=MANIFEST_COLUMNS.names)
     write_table(table, MANIFEST_COLUMNS, folder / "manifest.parquet")
     ledgers = [folder / f"{number}.ledger.parquet" for number in range(shards)]
@@ -187,8 +189,8 @@ def test_clips_are_chosen_in_list_order_for_any_number_of_shards(tmp_path, shard
     assert [clip.clip_id for clip in chosen] == [good[n] for n in (0, 4, 8, 12, 15, 19, 23)]
     for clip in chosen:
         before = good[: good.index(clip.clip_id)]
-        place = sum(shard_of(other, shards) == clip.shard for other in before)
-        assert clip == Chosen(clip.clip_id, shard_of(clip.clip_id, shards), place)
+        place = sum(choose_shard(other, shards) == clip.shard for other in before)
+        assert clip == Chosen(clip.clip_id, choose_shard(clip.clip_id, shards), place)
 
 
 def test_a_ledger_of_another_list_is_refused(tmp_path):

@@ -13,7 +13,7 @@ from PIL import Image
 from reelpack.config.settings import Settings
 from reelpack.core.errors import DamagedError
 from reelpack.jobs.ledger import LedgerRow, write_ledger
-from reelpack.lists.manifest import make_manifest, shard_of, write_manifest
+from reelpack.lists.manifest import choose_shard, make_manifest, write_manifest
 from reelpack.lists.published import make_annotated_manifest
 from reelpack.lists.shard_table import ShardRow
 from reelpack.report.audit.asked import Asked, AskedSplit, asked_of, state
@@ -35,7 +35,7 @@ def split_of(folder: Path, names: list[str], *, shards: int) -> dict[int, list[s
     write_manifest(table, where=folder, manifest=folder / "manifest.parquet", tables=tables)
     found: dict[int, list[str]] = {number: [] for number in range(shards)}
     for name in names:
-        found[shard_of(name, shards)].append(name)
+        found[choose_shard(name, shards)].append(name)
     return found
 
 

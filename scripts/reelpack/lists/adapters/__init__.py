@@ -1,7 +1,7 @@
 """Annotation adapters: from a dataset's published lists to one table of clips.
 
 Flows in: the folder with a dataset's annotation files and its card. Flows out: the table described
-at `table.clip_table`, one row per clip in the order of the list. Adapters read only what lies in
+at `table.make_clip_table`, one row per clip in the order of the list. Adapters read only what lies in
 that folder; nothing here opens a video or a connection.
 """
 
@@ -34,7 +34,7 @@ def read(
         options: what the adapter's `read` documents.
 
     Returns:
-        See `table.clip_table`.
+        See `table.make_clip_table`.
 
     Raises:
         UserError: an unknown adapter or split, a missing or malformed file (file and row named).
@@ -57,7 +57,7 @@ def read_split(card: Mapping[str, Any], folder: Path, *, split: str) -> pd.DataF
         split: a name of the card's `splits`.
 
     Returns:
-        See `table.clip_table`; the column split holds this split's name.
+        See `table.make_clip_table`; the column split holds this split's name.
 
     Raises:
         UserError: see `read`.

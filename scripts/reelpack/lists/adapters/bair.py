@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from reelpack.core.errors import ClipError, UserError
-from reelpack.lists.adapters.table import clip_table, split_of
+from reelpack.lists.adapters.table import make_clip_table, select_split
 from reelpack.video.tfrecord import count_records
 
 NAME = "bair"
@@ -26,13 +26,13 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
         options: none.
 
     Returns:
-        See `clip_table`; record is a sequence's number in its file from 1, clip ids are
+        See `make_clip_table`; record is a sequence's number in its file from 1, clip ids are
         `{split}/{file less ".tfrecords"}/{record}`.
 
     Raises:
         UserError: no such files, or a damaged one.
     """
-    part = split_of(split, SPLITS, adapter=NAME)
+    part = select_split(split, SPLITS, adapter=NAME)
     paths = sorted((folder / part).glob(f"*{ENDING}"))
     if not paths:
         raise UserError(f"{folder / part}: adapter {NAME} needs *{ENDING}; there is none")
@@ -44,7 +44,7 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
     video = names.repeat(counts).reset_index(drop=True)
     record = video.groupby(video, sort=False).cumcount() + 1
     stem = video.str.removesuffix(ENDING)
-    return clip_table(
+    return make_clip_table(
         {"clip_id": stem + "/" + record.astype("str"), "video": video, "record": record},
         split=split,
         path=folder / part,

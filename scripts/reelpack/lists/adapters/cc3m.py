@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from reelpack.lists.adapters.table import clip_table, find_file, split_of
+from reelpack.lists.adapters.table import find_file, make_clip_table, select_split
 from reelpack.lists.delimited import PLAIN_TSV, read_table
 
 NAME = "cc3m"
@@ -31,16 +31,16 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
         options: none.
 
     Returns:
-        See `clip_table`; files are `{split}/{n:07d}.jpg`, n the place in the list from 0. The
+        See `make_clip_table`; files are `{split}/{n:07d}.jpg`, n the place in the list from 0. The
         list gives no ids, and one URL stands in several rows with other captions.
 
     Raises:
         UserError: a missing file, a row of other than two values.
     """
-    path = find_file(folder, split_of(split, FILES, adapter=NAME), adapter=NAME)
+    path = find_file(folder, select_split(split, FILES, adapter=NAME), adapter=NAME)
     rows = read_table(path, ("caption", "url"), PLAIN_TSV)
     places = pd.Series(range(len(rows)), index=rows.index).astype("str").str.zfill(7)
-    return clip_table(
+    return make_clip_table(
         {
             "video": f"{split}/" + places + ".jpg",
             "url": rows["url"].str.strip(),

@@ -15,7 +15,13 @@ from typing import Any
 import pandas as pd
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.table import clip_table, find_file, grouped, split_of, without_ending
+from reelpack.lists.adapters.table import (
+    drop_endings,
+    find_file,
+    group_captions,
+    make_clip_table,
+    select_split,
+)
 from reelpack.lists.delimited import PLAIN_TSV, read_table
 from reelpack.lists.json_files import read_json, read_records
 
@@ -38,7 +44,7 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
             clip per video with all its descriptions and the 30 s that annotators saw.
 
     Returns:
-        See `clip_table`; start and end are seconds in the file. A moment's window is the one that
+        See `make_clip_table`; start and end are seconds in the file. A moment's window is the one that
         most annotators marked, the first of these where they tie.
 
     Raises:
@@ -47,10 +53,10 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
     unit = options.get("unit", UNITS[0])
     if unit not in UNITS:
         raise UserError(f"adapter {NAME}: unit {unit!r}; one of: {', '.join(UNITS)}")
-    path = find_file(folder, [split_of(split, FILES, adapter=NAME)], adapter=NAME)
+    path = find_file(folder, [select_split(split, FILES, adapter=NAME)], adapter=NAME)
     keys: dict[str, Any] = {"annotation_id": int, "video": str, "description": str, "times": list}
     rows = read_records(path, read_json(path), keys=keys, what="entry")
-    name = without_ending(rows["video"].astype("str"))
+    name = drop_endings(rows["video"].astype("str"))
     columns: dict[str, pd.Series | None] = {
         "video": name + ".mp4",
         "source_id": name.str.split("_").str[1],
@@ -59,17 +65,17 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
     if unit == "videos":
         columns["start"] = pd.Series(0.0, index=rows.index)
         columns["end"] = pd.Series(SHOWN_SECONDS, index=rows.index)
-        columns["captions"] = name.map(grouped(name, rows["description"].str.strip()))
+        columns["captions"] = name.map(group_captions(name, rows["description"].str.strip()))
     else:
-        pieces = [chosen(times, path, row) for row, times in rows["times"].items()]
+        pieces = [choose_pieces(times, path, row) for row, times in rows["times"].items()]
         columns["clip_id"] = name + "_" + rows["annotation_id"].astype("str")
         columns["start"] = pd.Series([first for first, _ in pieces], rows.index) * PIECE_SECONDS
         columns["end"] = pd.Series([last + 1 for _, last in pieces], rows.index) * PIECE_SECONDS
         columns["captions"] = rows["description"].str.strip().map(lambda text: [text])
-    return clip_table(columns, split=split, path=path)
+    return make_clip_table(columns, split=split, path=path)
 
 
-def chosen(times: list[Any], path: Path, row: Any) -> tuple[int, int]:
+def choose_pieces(times: list[Any], path: Path, row: Any) -> tuple[int, int]:
     """Return the first and last piece that most annotators marked.
 
     Raises:

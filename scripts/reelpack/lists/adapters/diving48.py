@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.table import clip_table, find_file, first, split_of
+from reelpack.lists.adapters.table import find_file, find_first, make_clip_table, select_split
 from reelpack.lists.json_files import read_json, read_records
 
 NAME = "diving48"
@@ -26,24 +26,24 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
         options: none.
 
     Returns:
-        See `clip_table`; a label name joins the four parts of its dive with "+".
+        See `make_clip_table`; a label name joins the four parts of its dive with "+".
 
     Raises:
         UserError: a missing file, a malformed entry, a label outside the vocabulary.
     """
-    path = find_file(folder, [split_of(split, FILES, adapter=NAME)], adapter=NAME)
+    path = find_file(folder, [select_split(split, FILES, adapter=NAME)], adapter=NAME)
     rows = read_records(path, read_json(path), keys={"vid_name": str, "label": int}, what="entry")
     names = None
     if (folder / VOCABULARY).is_file():
         dives = read_vocabulary(folder / VOCABULARY)
         wrong = ~rows["label"].between(0, len(dives) - 1)
         if wrong.any():
-            row = first(wrong)
+            row = find_first(wrong)
             raise UserError(
                 f"{path}: entry {row}: label {rows['label'][row]}; allowed: 0 to {len(dives) - 1}"
             )
         names = rows["label"].map(dict(enumerate(dives)))
-    return clip_table(
+    return make_clip_table(
         {"video": rows["vid_name"] + ".mp4", "label": rows["label"], "label_name": names},
         split=split,
         path=path,

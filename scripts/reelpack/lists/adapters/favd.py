@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.table import clip_table, find_file, first, split_of
+from reelpack.lists.adapters.table import find_file, find_first, make_clip_table, select_split
 from reelpack.lists.delimited import PLAIN_TSV, read_table
 
 NAME = "favd"
@@ -27,13 +27,13 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
         options: `prefix`, what stands before the video folder in the listed paths.
 
     Returns:
-        See `clip_table`; video is the listed path below the prefix.
+        See `make_clip_table`; video is the listed path below the prefix.
 
     Raises:
         UserError: a missing file, a malformed row, captions that are not in the videos' order
             (the trainer aligns both files by row).
     """
-    part = split_of(split, SPLITS, adapter=NAME)
+    part = select_split(split, SPLITS, adapter=NAME)
     path = find_file(folder, [f"{part}.img.tsv"], adapter=NAME)
     rows = _read(path, "video", "name")
     video = rows["video"].str.strip().str.removeprefix(str(options.get("prefix", VIDEOS)))
@@ -47,7 +47,7 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
             index=rows.index,
             dtype="object",
         )
-    return clip_table({"video": video, "captions": captions}, split=split, path=path)
+    return make_clip_table({"video": video, "captions": captions}, split=split, path=path)
 
 
 def _read(path: Path, *columns: str) -> pd.DataFrame:
@@ -59,7 +59,7 @@ def _check_order(text: Path, keys: pd.Series, path: Path, videos: pd.Series) -> 
         raise UserError(f"{text}: {len(keys)} rows, but {path.name} has {len(videos)}")
     wrong = keys.str.strip() != videos.str.strip()
     if wrong.any():
-        row = first(wrong)
+        row = find_first(wrong)
         raise UserError(
             f"{text}: row {row}: key {keys[row]!r}, but {path.name} has {videos[row]!r} there"
         )

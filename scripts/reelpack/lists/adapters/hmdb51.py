@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.table import clip_table, first, split_of
+from reelpack.lists.adapters.table import find_first, make_clip_table, select_split
 from reelpack.lists.delimited import split_lines
 
 NAME = "hmdb51"
@@ -31,13 +31,13 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
         options: none.
 
     Returns:
-        See `clip_table`; a label is the class's rank among the sorted names, clip ids are
+        See `make_clip_table`; a label is the class's rank among the sorted names, clip ids are
         `{class}/{file less its ending}`.
 
     Raises:
         UserError: no such files, a class without this split, a malformed line.
     """
-    number, use = split_of(split, USES, adapter=NAME)
+    number, use = select_split(split, USES, adapter=NAME)
     classes = read_classes(folder)
     videos, labels, names = [], [], []
     for label, name in enumerate(classes):
@@ -47,7 +47,7 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
         listed = split_lines(path, fields=2, meaning="video.avi 0|1|2")
         wrong = ~listed[1].isin(["0", "1", "2"])
         if wrong.any():
-            row = first(wrong)
+            row = find_first(wrong)
             raise UserError(
                 f"{path}: row {row}: {listed[1][row]!r} is not allowed; one of: 0, 1, 2"
             )
@@ -56,7 +56,7 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
         labels += [label] * len(chosen)
         names += [name] * len(chosen)
     video = pd.concat(videos, ignore_index=True)
-    return clip_table(
+    return make_clip_table(
         {"video": video, "label": pd.Series(labels), "label_name": pd.Series(names, dtype="str")},
         split=split,
         path=folder,

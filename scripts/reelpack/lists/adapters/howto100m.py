@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from reelpack.lists.adapters.table import YOUTUBE, clip_table, find_file, split_of
+from reelpack.lists.adapters.table import YOUTUBE, find_file, make_clip_table, select_split
 from reelpack.lists.delimited import read_table
 
 NAME = "howto100m"
@@ -24,14 +24,14 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
         options: none.
 
     Returns:
-        See `clip_table`; no labels, the label name is WikiHow's highest category ("" for none).
+        See `make_clip_table`; no labels, the label name is WikiHow's highest category ("" for none).
 
     Raises:
         UserError: a missing file or column, a malformed row.
     """
-    path = find_file(folder, [split_of(split, FILES, adapter=NAME)], adapter=NAME)
+    path = find_file(folder, [select_split(split, FILES, adapter=NAME)], adapter=NAME)
     rows = read_table(path, ("video_id",))
-    return clip_table(
+    return make_clip_table(
         {
             "video": rows["video_id"] + ".mp4",
             "source_id": rows["video_id"],

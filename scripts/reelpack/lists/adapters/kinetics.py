@@ -15,11 +15,11 @@ import pandas as pd
 from reelpack.lists.adapters.naming import format_names
 from reelpack.lists.adapters.table import (
     YOUTUBE,
-    clip_table,
     find_file,
-    labels_of,
-    split_of,
-    windows,
+    find_labels,
+    make_clip_table,
+    parse_windows,
+    select_split,
 )
 from reelpack.lists.delimited import read_table
 
@@ -44,14 +44,14 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
             label lie directly below the root.
 
     Returns:
-        See `clip_table`; start and end are seconds of the YouTube video.
+        See `make_clip_table`; start and end are seconds of the YouTube video.
 
     Raises:
         UserError: a missing file, a malformed row, or a class that the training list lacks.
     """
-    path = find_file(folder, split_of(split, FILES, adapter=NAME), adapter=NAME)
+    path = find_file(folder, select_split(split, FILES, adapter=NAME), adapter=NAME)
     rows = read_table(path, COLUMNS)
-    start, end = windows(rows["time_start"], rows["time_end"], path=path)
+    start, end = parse_windows(rows["time_start"], rows["time_end"], path=path)
     names = rows["label"].str.replace('"', "") if "label" in rows.columns else None
     if names is not None and (names == "").all():
         names = None
@@ -73,8 +73,8 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
         )
         train = find_file(folder, FILES["train"], adapter=NAME)
         listed = rows if train == path else read_table(train, ("label",))
-        label = labels_of(folders, ranks(listed["label"]), path=path, source=train.name)
-    return clip_table(
+        label = find_labels(folders, rank_classes(listed["label"]), path=path, source=train.name)
+    return make_clip_table(
         {
             "video": video,
             "source_id": rows["youtube_id"],
@@ -89,7 +89,7 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
     )
 
 
-def ranks(labels: pd.Series) -> dict[str, int]:
+def rank_classes(labels: pd.Series) -> dict[str, int]:
     """Return each class's label, keyed by its name with underscores."""
     names = {name.replace('"', "").replace(" ", "_") for name in labels.drop_duplicates()}
     return {name: rank for rank, name in enumerate(sorted(names))}

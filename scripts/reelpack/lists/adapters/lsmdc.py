@@ -10,7 +10,14 @@ from typing import Any
 import pandas as pd
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.table import clip_table, find_file, first, grouped, split_of, windows
+from reelpack.lists.adapters.table import (
+    find_file,
+    find_first,
+    group_captions,
+    make_clip_table,
+    parse_windows,
+    select_split,
+)
 from reelpack.lists.delimited import PLAIN_TSV, read_table
 
 NAME = "lsmdc"
@@ -36,27 +43,29 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
         options: none.
 
     Returns:
-        See `clip_table`; one row per clip with all its sentences, files are
+        See `make_clip_table`; one row per clip with all its sentences, files are
         `{movie}/{clip}.avi`, start and end are seconds of the movie.
 
     Raises:
         UserError: a missing file, a malformed row or time stamp.
     """
-    path = find_file(folder, [split_of(split, FILES, adapter=NAME)], adapter=NAME)
+    path = find_file(folder, [select_split(split, FILES, adapter=NAME)], adapter=NAME)
     columns = COLUMNS[:-1] if split == "blindtest" else COLUMNS
     rows = read_table(path, columns, replace(PLAIN_TSV, encoding=_find_encoding(path)))
     clip = rows["clip"].str.strip()
     movie = clip.str.extract(rf"^(.+)_{_STAMP}-{_STAMP}$", expand=False)
     if movie.isna().any():
-        row = first(movie.isna())
+        row = find_first(movie.isna())
         raise UserError(f"{path}: row {row}: {clip[row]!r} is not '<movie>_<start>-<end>'")
-    start, end = windows(
-        seconds(rows["start_extracted"], path), seconds(rows["end_extracted"], path), path=path
+    start, end = parse_windows(
+        parse_stamps(rows["start_extracted"], path),
+        parse_stamps(rows["end_extracted"], path),
+        path=path,
     )
     captions = None
     if "sentence" in rows.columns:
-        captions = clip.map(grouped(clip, rows["sentence"].str.strip()))
-    return clip_table(
+        captions = clip.map(group_captions(clip, rows["sentence"].str.strip()))
+    return make_clip_table(
         {
             "video": movie + "/" + clip + ".avi",
             "clip_id": movie + "/" + clip,
@@ -78,7 +87,7 @@ def _find_encoding(path: Path) -> str:
     return "utf-8"
 
 
-def seconds(stamps: pd.Series, path: Path) -> pd.Series:
+def parse_stamps(stamps: pd.Series, path: Path) -> pd.Series:
     """Return stamps `hh.mm.ss.mmm` as seconds.
 
     Raises:
@@ -87,7 +96,7 @@ def seconds(stamps: pd.Series, path: Path) -> pd.Series:
     parts = stamps.str.strip().str.extract(r"^(\d+)\.(\d+)\.(\d+)\.(\d{3})$")
     wrong = parts[0].isna()
     if wrong.any():
-        row = first(wrong)
+        row = find_first(wrong)
         raise UserError(f"{path}: row {row}: {stamps[row]!r} is not a time stamp 'hh.mm.ss.mmm'")
     hours, minutes, whole, thousandths = (parts[column].astype("int64") for column in range(4))
     return ((hours * 60 + minutes) * 60 + whole) + thousandths / 1000

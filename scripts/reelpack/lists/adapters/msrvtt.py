@@ -9,7 +9,13 @@ from typing import Any
 import pandas as pd
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.table import clip_table, find_file, first, grouped, windows
+from reelpack.lists.adapters.table import (
+    find_file,
+    find_first,
+    group_captions,
+    make_clip_table,
+    parse_windows,
+)
 from reelpack.lists.delimited import read_table
 from reelpack.lists.json_files import read_json, read_records
 
@@ -37,7 +43,7 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
             has a column sentence, that is the only caption.
 
     Returns:
-        See `clip_table`; label is the category (0 to 19), start and end are seconds of the YouTube
+        See `make_clip_table`; label is the category (0 to 19), start and end are seconds of the YouTube
         video, captions are in the order of the file.
 
     Raises:
@@ -52,8 +58,8 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
         videos = videos[videos["split"] == split]
     else:
         path, videos = _listed(folder / lists[split], videos)
-    start, end = windows(videos["start time"], videos["end time"], path=path)
-    return clip_table(
+    start, end = parse_windows(videos["start time"], videos["end time"], path=path)
+    return make_clip_table(
         {
             "video": videos["video_id"] + ".mp4",
             "source_id": videos["url"].str.extract(r"[?&]v=([\w-]+)", expand=False),
@@ -86,10 +92,10 @@ def _read_file(path: Path) -> pd.DataFrame:
     )
     strange = ~sentences["video_id"].isin(videos["video_id"])
     if strange.any():
-        row = first(strange)
+        row = find_first(strange)
         raise UserError(f"{path}: sentence {row}: no video {sentences['video_id'][row]!r}")
     videos["captions"] = videos["video_id"].map(
-        grouped(sentences["video_id"], sentences["caption"])
+        group_captions(sentences["video_id"], sentences["caption"])
     )
     return videos
 
@@ -100,10 +106,10 @@ def _listed(path: Path, videos: pd.DataFrame) -> tuple[Path, pd.DataFrame]:
     known = videos.drop_duplicates("video_id").set_index("video_id", drop=False)
     strange = ~rows["video_id"].isin(known.index)
     if strange.any():
-        row = first(strange)
+        row = find_first(strange)
         raise UserError(f"{path}: row {row}: no video {rows['video_id'][row]!r}")
     chosen = known.loc[rows["video_id"]].set_index(rows.index)
     if "sentence" in rows.columns:
-        captions = grouped(rows["video_id"], rows["sentence"])
+        captions = group_captions(rows["video_id"], rows["sentence"])
         chosen["captions"] = rows["video_id"].map(captions)
     return path, chosen

@@ -11,12 +11,12 @@ import pandas as pd
 from reelpack.core.errors import UserError
 from reelpack.lists.adapters.table import (
     YOUTUBE,
-    clip_table,
     find_file,
-    first,
-    grouped,
-    split_of,
-    windows,
+    find_first,
+    group_captions,
+    make_clip_table,
+    parse_windows,
+    select_split,
 )
 from reelpack.lists.delimited import read_lines
 
@@ -34,26 +34,26 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
         options: none.
 
     Returns:
-        See `clip_table`; start and end, seconds of the YouTube video, stand in the names
+        See `make_clip_table`; start and end, seconds of the YouTube video, stand in the names
         `{youtube id}_{start}_{end}`.
 
     Raises:
         UserError: a missing file, a name of another form, a clip without captions.
     """
-    path = find_file(folder, [split_of(split, LISTS, adapter=NAME)], adapter=NAME)
+    path = find_file(folder, [select_split(split, LISTS, adapter=NAME)], adapter=NAME)
     text = find_file(folder, [CAPTIONS], adapter=NAME)
     names = read_lines(path)
     parts = names.str.extract(r"^(?P<id>.+)_(?P<start>\d+)_(?P<end>\d+)$")
     wrong = parts["id"].isna()
     if wrong.any():
-        row = first(wrong)
+        row = find_first(wrong)
         raise UserError(f"{path}: row {row}: {names[row]!r} is not '<youtube id>_<start>_<end>'")
-    start, end = windows(parts["start"], parts["end"], path=path)
+    start, end = parse_windows(parts["start"], parts["end"], path=path)
     captions = names.map(read_captions(text))
     if captions.isna().any():
-        row = first(captions.isna())
+        row = find_first(captions.isna())
         raise UserError(f"{path}: row {row}: {text.name} has no caption of {names[row]!r}")
-    return clip_table(
+    return make_clip_table(
         {
             "clip_id": names,
             "video": names + ".avi",
@@ -79,5 +79,5 @@ def read_captions(path: Path) -> pd.Series:
     parts = lines.str.extract(r"^(\S+)\s+(.+)$")
     wrong = parts[0].isna()
     if wrong.any():
-        raise UserError(f"{path}: row {first(wrong)}: {lines[wrong].iloc[0]!r} has no caption")
-    return grouped(parts[0], parts[1])
+        raise UserError(f"{path}: row {find_first(wrong)}: {lines[wrong].iloc[0]!r} has no caption")
+    return group_captions(parts[0], parts[1])

@@ -69,7 +69,7 @@ def _number(value: float, spec: str) -> str:
     return format(whole if whole == value else float(value), spec)
 
 
-def source_names(pattern: str, table: pd.DataFrame, *, where: str) -> pd.Series:
+def format_source_names(pattern: str, table: pd.DataFrame, *, where: str) -> pd.Series:
     """Return the name that each clip's file has in a source.
 
     Args:

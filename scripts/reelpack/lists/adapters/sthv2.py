@@ -9,7 +9,14 @@ from typing import Any
 import pandas as pd
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.table import clip_table, find_file, first, labels_of, numbers, split_of
+from reelpack.lists.adapters.table import (
+    find_file,
+    find_first,
+    find_labels,
+    make_clip_table,
+    parse_numbers,
+    select_split,
+)
 from reelpack.lists.json_files import read_json, read_records
 
 NAME = "sthv2"
@@ -25,25 +32,25 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
         options: none.
 
     Returns:
-        See `clip_table`; the label name is the template without brackets, the caption what the
+        See `make_clip_table`; the label name is the template without brackets, the caption what the
         person who made the clip filled in.
 
     Raises:
         UserError: a missing file, a malformed entry, a template that labels.json lacks.
     """
-    path = _find(folder, split_of(split, PARTS, adapter=NAME))
+    path = _find(folder, select_split(split, PARTS, adapter=NAME))
     entries = read_json(path)
     if split == "test":
         rows = read_records(path, entries, keys={"id": (str, int)}, what="entry")
-        return clip_table({"video": _video(rows)}, split=split, path=path)
+        return make_clip_table({"video": _video(rows)}, split=split, path=path)
     rows = read_records(path, entries, keys={"id": (str, int), "template": str}, what="entry")
     index = _find(folder, "labels")
     names = rows["template"].astype("str").str.replace(r"[\[\]]", "", regex=True)
     captions = [entry.get("label") for entry in entries]
-    return clip_table(
+    return make_clip_table(
         {
             "video": _video(rows),
-            "label": labels_of(names, read_classes(index), path=path, source=index.name),
+            "label": find_labels(names, read_classes(index), path=path, source=index.name),
             "label_name": names,
             "caption": pd.Series(captions, index=rows.index, dtype="str"),
         },
@@ -67,10 +74,10 @@ def read_classes(path: Path) -> dict[str, int]:
     if not isinstance(classes, dict):
         raise UserError(f"{path}: a mapping of templates to numbers wanted")
     given = pd.Series(classes, dtype="object")
-    labels = numbers(given, path=path, name="label")
+    labels = parse_numbers(given, path=path, name="label")
     wrong = labels % 1 != 0
     if wrong.any():
         raise UserError(
-            f"{path}: {first(wrong)!r}: label {given[first(wrong)]!r} is not a whole number"
+            f"{path}: {find_first(wrong)!r}: label {given[find_first(wrong)]!r} is not a whole number"
         )
     return {str(name): int(label) for name, label in labels.items()}

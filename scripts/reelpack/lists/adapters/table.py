@@ -51,7 +51,9 @@ def find_file(folder: Path, names: Sequence[str], *, adapter: str) -> Path:
     raise UserError(f"{folder}: adapter {adapter} needs {' or '.join(names)}; there is none")
 
 
-def clip_table(columns: Mapping[str, pd.Series | None], *, split: str, path: Path) -> pd.DataFrame:
+def make_clip_table(
+    columns: Mapping[str, pd.Series | None], *, split: str, path: Path
+) -> pd.DataFrame:
     """Return an adapter's columns as the common table, with names checked.
 
     Of rows with one clip id the first is kept, as VIMPAC does when it joins lists.
@@ -73,7 +75,7 @@ def clip_table(columns: Mapping[str, pd.Series | None], *, split: str, path: Pat
     video = columns["video"]
     if video is None or video.empty:
         raise UserError(f"{path}: no clips of split {split!r}")
-    given = {"clip_id": without_ending(video), **columns}
+    given = {"clip_id": drop_endings(video), **columns}
     captions = given.get("captions")
     if captions is not None:
         given["caption"] = captions.str[0]
@@ -89,16 +91,16 @@ def clip_table(columns: Mapping[str, pd.Series | None], *, split: str, path: Pat
 
 
 def _check_names(names: pd.Series, column: str, path: Path) -> None:
-    wrong = unsafe(names)
+    wrong = mark_unsafe(names)
     if wrong.any():
         raise UserError(
-            f"{path}: row {first(wrong)}: {column} {names[wrong].iloc[0]!r} cannot be a path below a"
+            f"{path}: row {find_first(wrong)}: {column} {names[wrong].iloc[0]!r} cannot be a path below a"
             " folder; allowed: no control characters or backslashes, no empty, '.' or '..' parts,"
             f" at most {NAME_BYTES} bytes a part"
         )
 
 
-def unsafe(names: pd.Series) -> pd.Series:
+def mark_unsafe(names: pd.Series) -> pd.Series:
     """Mark names that are missing, could lead out of a folder, or are too long for a file."""
     wrong = names.isna() | names.fillna("").str.contains(_UNSAFE, regex=True)
     # A character takes up to four bytes, so only long names need counting.
@@ -108,18 +110,18 @@ def unsafe(names: pd.Series) -> pd.Series:
     return wrong
 
 
-def without_ending(names: pd.Series) -> pd.Series:
+def drop_endings(names: pd.Series) -> pd.Series:
     """Return paths less their last ending; dots of folders stay."""
     # No look-behind: Arrow's regular expressions have none, and Python's take seconds for a million.
     return names.str.replace(r"([^/])\.[^./]*$", r"\1", regex=True)
 
 
-def first(mask: pd.Series) -> Any:
+def find_first(mask: pd.Series) -> Any:
     """Return the row of the first true value."""
     return mask.index[int(np.argmax(mask.to_numpy(dtype=bool)))]
 
 
-def numbers(values: pd.Series, *, path: Path, name: str) -> pd.Series:
+def parse_numbers(values: pd.Series, *, path: Path, name: str) -> pd.Series:
     """Return a column as float64.
 
     Raises:
@@ -129,7 +131,7 @@ def numbers(values: pd.Series, *, path: Path, name: str) -> pd.Series:
     wrong = ~(result.abs() < np.inf)
     if wrong.any():
         found = values[wrong].iloc[0]
-        raise UserError(f"{path}: row {first(wrong)}: {name} {found!r} is not a number")
+        raise UserError(f"{path}: row {find_first(wrong)}: {name} {found!r} is not a number")
     return result
 
 
@@ -142,7 +144,7 @@ def _parsed(values: pd.Series) -> pd.Series:
     return values.map(dict(zip(distinct, parsed, strict=True))).astype("float64")
 
 
-def windows(start: pd.Series, end: pd.Series, *, path: Path) -> tuple[pd.Series, pd.Series]:
+def parse_windows(start: pd.Series, end: pd.Series, *, path: Path) -> tuple[pd.Series, pd.Series]:
     """Return both columns as seconds.
 
     An end before its start stays: it costs its clip (a ledger row when windows are cut), not the
@@ -151,10 +153,10 @@ def windows(start: pd.Series, end: pd.Series, *, path: Path) -> tuple[pd.Series,
     Raises:
         UserError: a value that is not a finite number.
     """
-    return numbers(start, path=path, name="start"), numbers(end, path=path, name="end")
+    return parse_numbers(start, path=path, name="start"), parse_numbers(end, path=path, name="end")
 
 
-def labels_of(
+def find_labels(
     names: pd.Series, classes: Mapping[str, int], *, path: Path, source: str
 ) -> pd.Series:
     """Return the label (Int64) of each class name.
@@ -166,13 +168,13 @@ def labels_of(
     wrong = labels.isna()
     if wrong.any():
         raise UserError(
-            f"{path}: row {first(wrong)}: class {names[wrong].iloc[0]!r} is none of the"
+            f"{path}: row {find_first(wrong)}: class {names[wrong].iloc[0]!r} is none of the"
             f" {len(classes)} in {source}"
         )
     return labels.astype("Int64")
 
 
-def split_of(split: str, known: Mapping[str, T], *, adapter: str) -> T:
+def select_split(split: str, known: Mapping[str, T], *, adapter: str) -> T:
     """Return what belongs to a split.
 
     Raises:
@@ -183,6 +185,6 @@ def split_of(split: str, known: Mapping[str, T], *, adapter: str) -> T:
     return known[split]
 
 
-def grouped(keys: pd.Series, captions: pd.Series) -> pd.Series:
+def group_captions(keys: pd.Series, captions: pd.Series) -> pd.Series:
     """Return a list of captions for each key, keys and captions in the order they first appear."""
     return captions.groupby(keys, sort=False).agg(list)

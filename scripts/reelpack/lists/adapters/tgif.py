@@ -9,7 +9,13 @@ from typing import Any
 import pandas as pd
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.table import clip_table, find_file, first, grouped, split_of
+from reelpack.lists.adapters.table import (
+    find_file,
+    find_first,
+    group_captions,
+    make_clip_table,
+    select_split,
+)
 from reelpack.lists.delimited import PLAIN_TSV, read_lines, read_table
 
 NAME = "tgif"
@@ -26,26 +32,26 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
         options: none.
 
     Returns:
-        See `clip_table`; files are named as in their URL, with the folder before it where two
+        See `make_clip_table`; files are named as in their URL, with the folder before it where two
         URLs end alike.
 
     Raises:
         UserError: a missing file, a malformed row, a URL without a sentence.
     """
-    path = find_file(folder, [split_of(split, LISTS, adapter=NAME)], adapter=NAME)
+    path = find_file(folder, [select_split(split, LISTS, adapter=NAME)], adapter=NAME)
     text = find_file(folder, [SENTENCES], adapter=NAME)
     urls = read_lines(path)
     rows = read_table(text, ("url", "sentence"), PLAIN_TSV)
-    captions = urls.map(grouped(rows["url"].str.strip(), rows["sentence"].str.strip()))
+    captions = urls.map(group_captions(rows["url"].str.strip(), rows["sentence"].str.strip()))
     if captions.isna().any():
-        row = first(captions.isna())
+        row = find_first(captions.isna())
         raise UserError(f"{path}: row {row}: {text.name} has no sentence of {urls[row]!r}")
-    return clip_table(
-        {"video": video_names(urls), "url": urls, "captions": captions}, split=split, path=path
+    return make_clip_table(
+        {"video": name_videos(urls), "url": urls, "captions": captions}, split=split, path=path
     )
 
 
-def video_names(urls: pd.Series) -> pd.Series:
+def name_videos(urls: pd.Series) -> pd.Series:
     """Return the last part of each URL, or the last two where different URLs share it."""
     parts = urls.str.rsplit("/", n=2)
     names = parts.str[-1]

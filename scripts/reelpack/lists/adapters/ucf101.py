@@ -9,7 +9,13 @@ from typing import Any
 import pandas as pd
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.table import clip_table, find_file, first, labels_of, split_of
+from reelpack.lists.adapters.table import (
+    find_file,
+    find_first,
+    find_labels,
+    make_clip_table,
+    select_split,
+)
 from reelpack.lists.delimited import read_lines, split_lines
 
 NAME = "ucf101"
@@ -29,13 +35,13 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
         options: none.
 
     Returns:
-        See `clip_table`; labels count from 0, clip ids are `{class}/{file less its ending}`.
+        See `make_clip_table`; labels count from 0, clip ids are `{class}/{file less its ending}`.
 
     Raises:
         UserError: a missing file, a malformed line, an unknown class, or a label in a training
             list that is not the class's.
     """
-    path = find_file(folder, [split_of(split, LISTS, adapter=NAME)], adapter=NAME)
+    path = find_file(folder, [select_split(split, LISTS, adapter=NAME)], adapter=NAME)
     index = find_file(folder, ["classInd.txt"], adapter=NAME)
     classes = read_classes(index)
     if split.startswith("train"):
@@ -44,15 +50,17 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
     else:
         video, numbers = read_lines(path), None
     name = video.str.split("/").str[0]
-    label = labels_of(name, classes, path=path, source=index.name)
+    label = find_labels(name, classes, path=path, source=index.name)
     if numbers is not None:
         wrong = numbers != (label + 1).astype("str")
         if wrong.any():
-            row = first(wrong)
+            row = find_first(wrong)
             raise UserError(
                 f"{path}: row {row}: label {numbers[row]!r}; {index.name} has {label[row] + 1}"
             )
-    return clip_table({"video": video, "label": label, "label_name": name}, split=split, path=path)
+    return make_clip_table(
+        {"video": video, "label": label, "label_name": name}, split=split, path=path
+    )
 
 
 def read_classes(path: Path) -> dict[str, int]:

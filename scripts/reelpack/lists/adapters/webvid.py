@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from reelpack.lists.adapters.table import clip_table, find_file, split_of
+from reelpack.lists.adapters.table import find_file, make_clip_table, select_split
 from reelpack.lists.delimited import Layout, read_table
 
 NAME = "webvid"
@@ -23,18 +23,18 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
         options: `files`: {split: csv file}.
 
     Returns:
-        See `clip_table`; files are `{page_dir}/{videoid}.mp4`, without page_dir `{videoid}.mp4`.
+        See `make_clip_table`; files are `{page_dir}/{videoid}.mp4`, without page_dir `{videoid}.mp4`.
 
     Raises:
         UserError: a missing file or column, a malformed row.
     """
     files: Mapping[str, str] = options.get("files", {})
-    path = find_file(folder, [split_of(split, files, adapter=NAME)], adapter=NAME)
+    path = find_file(folder, [select_split(split, files, adapter=NAME)], adapter=NAME)
     rows = read_table(path, ("videoid", "contentUrl", "name"), Layout(newlines=True))
     video = rows["videoid"].str.strip() + ".mp4"
     if "page_dir" in rows.columns:
         video = video.where(rows["page_dir"] == "", rows["page_dir"] + "/" + video)
-    return clip_table(
+    return make_clip_table(
         {
             "video": video,
             "source_id": rows["videoid"].str.strip(),

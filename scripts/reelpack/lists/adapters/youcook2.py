@@ -9,7 +9,13 @@ from typing import Any
 import pandas as pd
 
 from reelpack.core.errors import UserError
-from reelpack.lists.adapters.table import YOUTUBE, clip_table, find_file, split_of, windows
+from reelpack.lists.adapters.table import (
+    YOUTUBE,
+    find_file,
+    make_clip_table,
+    parse_windows,
+    select_split,
+)
 from reelpack.lists.json_files import read_json, read_records
 
 NAME = "youcook2"
@@ -30,16 +36,16 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
         options: none.
 
     Returns:
-        See `clip_table`; clip ids are `{youtube id}_{segment}`, label is the recipe's number as
+        See `make_clip_table`; clip ids are `{youtube id}_{segment}`, label is the recipe's number as
         published, start and end are seconds in the file.
 
     Raises:
         UserError: a missing file, a malformed video or segment.
     """
-    path = find_file(folder, [split_of(split, FILES, adapter=NAME)], adapter=NAME)
+    path = find_file(folder, [select_split(split, FILES, adapter=NAME)], adapter=NAME)
     rows = _segments(path, split)
-    start, end = windows(rows["start"], rows["end"], path=path)
-    return clip_table(
+    start, end = parse_windows(rows["start"], rows["end"], path=path)
+    return make_clip_table(
         {
             "clip_id": rows["video"] + "_" + rows["id"].astype("str"),
             "video": rows["video"] + ".mp4",
