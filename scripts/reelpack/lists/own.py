@@ -85,16 +85,12 @@ def read_list(path: Path, *, fetched: Path | None = None) -> pd.DataFrame:
         result[name] = _texts(table, name)
     if "captions" in table.columns:
         result["captions"] = _captions(table["captions"], result["caption"], path)
-        first = result["captions"].str[0].astype("str")
-        result["caption"] = result["caption"].where(result["caption"].notna(), first)
+        result["caption"] = result["caption"].fillna(result["captions"].str[0].astype("str"))
     result["clip_id"] = _clip_ids(table, result["video"], path)
     result["url"] = urls
-    own, far = str(path.parent), str(fetched)
-    is_far = urls.notna().tolist()
-    result["path"] = [
-        os.path.join(far if away else own, name)  # noqa: PTH118
-        for name, away in zip(result["video"].tolist(), is_far, strict=True)
-    ]
+    folders = urls.isna().map({True: str(path.parent), False: str(fetched)}).tolist()
+    # Not Path: a million of them takes seconds.
+    result["path"] = list(map(os.path.join, folders, result["video"].tolist()))
     return result
 
 
@@ -191,13 +187,9 @@ def _captions(values: pd.Series, caption: pd.Series, path: Path) -> pd.Series:
         values = pd.Series([_from_json(text) for text in values.tolist()], index=values.index)
     found: list[Any] = []
     for place, (value, single) in enumerate(zip(values.tolist(), caption.tolist(), strict=True)):
-        if isinstance(value, np.ndarray):
-            value = value.tolist()
-        if not isinstance(value, list) and not _is_missing(value):
-            row = row_of(np.arange(len(values)) == place, path)
-            raise UserError(f"{path}: row {row}: captions {value!r:.60} is not a list of texts")
-        texts = value if isinstance(value, list) else []
-        if not all(isinstance(text, str) for text in texts):
+        texts = value.tolist() if isinstance(value, np.ndarray) else value
+        texts = [] if not isinstance(texts, list) and _is_missing(texts) else texts
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
             row = row_of(np.arange(len(values)) == place, path)
             raise UserError(f"{path}: row {row}: captions {value!r:.60} is not a list of texts")
         found.append(texts or ([] if _is_missing(single) else [single]))
@@ -217,7 +209,6 @@ def _is_missing(value: Any) -> bool:
 
 
 def _clip_ids(table: pd.DataFrame, video: pd.Series, path: Path) -> pd.Series:
-    # Not Path: a million of them takes seconds.
     stems = pd.Series(
         [os.path.splitext(name)[0].lstrip("/") for name in video.tolist()],  # noqa: PTH122
         index=table.index,

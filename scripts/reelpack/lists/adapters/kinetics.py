@@ -52,41 +52,37 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
     path = find_file(folder, select_split(split, FILES, adapter=NAME), adapter=NAME)
     rows = read_table(path, COLUMNS)
     start, end = parse_windows(rows["time_start"], rows["time_end"], path=path)
-    names = rows["label"].str.replace('"', "") if "label" in rows.columns else None
-    if names is not None and (names == "").all():
-        names = None
-    where = f"adapter {NAME}: naming"
-    pattern = str(options.get("naming", NAMING))
     fields = {
         "youtube_id": rows["youtube_id"],
         "start": start,
         "end": end,
         "duration": end - start,
     }
-    if names is None:
-        video = format_names(pattern.rsplit("/", 1)[-1], fields, where=where)
-        label = None
+    pattern = str(options.get("naming", NAMING))
+    where = f"adapter {NAME}: naming"
+    columns: dict[str, pd.Series | None] = {
+        "source_id": rows["youtube_id"],
+        "url": YOUTUBE + rows["youtube_id"],
+        "start": start,
+        "end": end,
+    }
+    names = rows["label"].str.replace('"', "") if "label" in rows.columns else None
+    if names is None or (names == "").all():
+        columns["video"] = format_names(pattern.rsplit("/", 1)[-1], fields, where=where)
     else:
         folders = names.str.replace(" ", "_")
-        video = format_names(
-            pattern, {"class_folder": folders, "label": names, **fields}, where=where
-        )
-        train = find_file(folder, FILES["train"], adapter=NAME)
-        listed = rows if train == path else read_table(train, ("label",))
-        label = find_labels(folders, rank_classes(listed["label"]), path=path, source=train.name)
-    return make_clip_table(
-        {
-            "video": video,
-            "source_id": rows["youtube_id"],
-            "url": YOUTUBE + rows["youtube_id"],
-            "start": start,
-            "end": end,
-            "label": label,
-            "label_name": names,
-        },
-        split=split,
-        path=path,
-    )
+        fields = {"class_folder": folders, "label": names, **fields}
+        columns["video"] = format_names(pattern, fields, where=where)
+        columns["label"] = _find_ranks(folders, rows, path)
+        columns["label_name"] = names
+    return make_clip_table(columns, split=split, path=path)
+
+
+def _find_ranks(folders: pd.Series, rows: pd.DataFrame, path: Path) -> pd.Series:
+    """Return the rank of each clip's class among those of the training list."""
+    train = find_file(path.parent, FILES["train"], adapter=NAME)
+    listed = rows if train == path else read_table(train, ("label",))
+    return find_labels(folders, rank_classes(listed["label"]), path=path, source=train.name)
 
 
 def rank_classes(labels: pd.Series) -> dict[str, int]:

@@ -15,7 +15,6 @@ from reelpack.lists.adapters.table import (
     find_first,
     group_captions,
     make_clip_table,
-    parse_windows,
     select_split,
 )
 from reelpack.lists.delimited import PLAIN_TSV, read_table
@@ -57,11 +56,6 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
     if movie.isna().any():
         row = find_first(movie.isna())
         raise UserError(f"{path}: row {row}: {clip[row]!r} is not '<movie>_<start>-<end>'")
-    start, end = parse_windows(
-        parse_stamps(rows["start_extracted"], path),
-        parse_stamps(rows["end_extracted"], path),
-        path=path,
-    )
     captions = None
     if "sentence" in rows.columns:
         captions = clip.map(group_captions(clip, rows["sentence"].str.strip()))
@@ -69,8 +63,8 @@ def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFram
         {
             "video": movie + "/" + clip + ".avi",
             "clip_id": movie + "/" + clip,
-            "start": start,
-            "end": end,
+            "start": parse_stamps(rows["start_extracted"], path),
+            "end": parse_stamps(rows["end_extracted"], path),
             "captions": captions,
         },
         split=split,
