@@ -60,8 +60,8 @@ def _name_types(kind: type | tuple[type, ...]) -> str:
     return " or ".join(one.__name__ for one in kinds)
 
 
-def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the objects of a file of one per line, each with the number of its line.
+def read_json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a file that has one per line.
 
     Raises:
         UserError: a line that is not an object.
@@ -76,7 +76,7 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     raise UserError(f"{path}: row {line}: not a JSON object: {error}") from error
                 if not isinstance(row, dict):
                     raise UserError(f"{path}: row {line}: not a JSON object: {text.strip():.60}")
-                yield line, row
+                yield row
 
 
 def _refuse(name: str) -> NoReturn:

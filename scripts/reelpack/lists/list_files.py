@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -84,9 +83,10 @@ def _read_jsonl(path: Path) -> pd.DataFrame:
     except pa.ArrowException:
         pass
     # Ids that are numbers, a byte order mark, a mistake: slower, and it can name the line.
-    rows = [_check_values(row, path, line) for line, row in read_json_lines(path)]
+    rows = list(read_json_lines(path))
     names = dict.fromkeys(name for row in rows for name in row)
-    return pd.DataFrame({name: [row.get(name) for row in rows] for name in names})
+    columns = {name: [row.get(name) for row in rows] for name in names}
+    return pd.DataFrame(columns, dtype="object")
 
 
 def _read_arrow_json(path: Path, schema: pa.Schema, *, others: str = "infer") -> pa.Table:
@@ -106,38 +106,6 @@ def _read_arrow_json(path: Path, schema: pa.Schema, *, others: str = "infer") ->
             explicit_schema=schema, unexpected_field_behavior=others
         ),
     )
-
-
-def _check_values(row: dict[str, Any], path: Path, line: int) -> dict[str, Any]:
-    """Return a row of json with its texts as texts.
-
-    Raises:
-        UserError: a value of a kind that its column cannot hold.
-    """
-    checked = {str(name).strip(): value for name, value in row.items()}
-    for name, value in checked.items():
-        if value is None:
-            continue
-        if name == "captions":
-            if not isinstance(value, list) or not all(_is_text(item) for item in value):
-                raise UserError(
-                    f"{path}: row {line}: captions {value!r:.60} is not a list of texts"
-                )
-        elif name in TEXT_COLUMNS:
-            if isinstance(value, int) and not isinstance(value, bool):
-                checked[name] = str(value)
-            elif not _is_text(value):
-                raise UserError(f"{path}: row {line}: {name} {value!r:.60} is not a text")
-        elif name in NUMBER_COLUMNS and (
-            isinstance(value, bool) or not isinstance(value, int | float | str)
-        ):
-            raise UserError(f"{path}: row {line}: {name} {value!r:.60} is not a number")
-    return checked
-
-
-def _is_text(value: Any) -> bool:
-    # Escapes of JSON can spell halves of a character, which no file can hold.
-    return isinstance(value, str) and not any("\ud800" <= each <= "\udfff" for each in value)
 
 
 _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {

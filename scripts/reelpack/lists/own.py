@@ -14,7 +14,14 @@ import pyarrow as pa
 from reelpack.config.suffixes import LIST_SUFFIXES
 from reelpack.core.errors import ClipError, UserError
 from reelpack.core.names import check_url
-from reelpack.lists.list_files import SEPARATORS, read_column, read_columns, row_of
+from reelpack.lists.list_files import (
+    NUMBER_COLUMNS,
+    SEPARATORS,
+    TEXT_COLUMNS,
+    read_column,
+    read_columns,
+    row_of,
+)
 from reelpack.lists.url_names import PLAIN_URL, name_video
 
 LIST_COLUMNS = (
@@ -73,6 +80,7 @@ def read_list(path: Path, *, fetched: Path | None = None) -> pd.DataFrame:
         raise UserError(f"{path}: a list must end in one of: {', '.join(LIST_SUFFIXES)}")
     table = _from_extractor(read_columns(path))
     _check_columns(table, path)
+    _check_kinds(table, path)
     paths, urls = _texts(table, "path"), _texts(table, "url")
     _check_places(paths, urls, path)
     if urls.notna().any() and fetched is None:
@@ -120,6 +128,31 @@ def _check_columns(table: pd.DataFrame, path: Path) -> None:
         raise UserError(f"{path}: column {double[0]!r} stands there twice")
     if table.empty:
         raise UserError(f"{path}: no rows in this list")
+
+
+def _check_kinds(table: pd.DataFrame, path: Path) -> None:
+    """See that jsonl and parquet give texts and numbers where those belong.
+
+    Raises:
+        UserError: naming the first value that is neither.
+    """
+    kinds = dict.fromkeys(TEXT_COLUMNS, "text") | dict.fromkeys(NUMBER_COLUMNS, "number")
+    for name in table.columns.intersection(list(kinds)):
+        values = table[name]
+        if values.dtype == "str" or pd.api.types.is_numeric_dtype(values):
+            continue
+        allowed = (str, int) if kinds[name] == "text" else (str, int, float)
+        wrong = [not _is_of(value, allowed) and not _is_missing(value) for value in values.tolist()]
+        if any(wrong):
+            row = row_of(np.array(wrong), path)
+            value = values[wrong].tolist()[0]
+            raise UserError(f"{path}: row {row}: {name} {value!r:.60} is not a {kinds[name]}")
+
+
+def _is_of(value: Any, kinds: tuple[type, ...]) -> bool:
+    # Escapes of JSON can spell halves of a character, which no file can hold.
+    is_broken = isinstance(value, str) and any("\ud800" <= each <= "\udfff" for each in value)
+    return isinstance(value, kinds) and not isinstance(value, bool) and not is_broken
 
 
 def _check_places(paths: pd.Series, urls: pd.Series, path: Path) -> None:
@@ -189,7 +222,7 @@ def _captions(values: pd.Series, caption: pd.Series, path: Path) -> pd.Series:
     for place, (value, single) in enumerate(zip(values.tolist(), caption.tolist(), strict=True)):
         texts = value.tolist() if isinstance(value, np.ndarray) else value
         texts = [] if not isinstance(texts, list) and _is_missing(texts) else texts
-        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        if not isinstance(texts, list) or not all(_is_of(text, (str,)) for text in texts):
             row = row_of(np.arange(len(values)) == place, path)
             raise UserError(f"{path}: row {row}: captions {value!r:.60} is not a list of texts")
         found.append(texts or ([] if _is_missing(single) else [single]))
