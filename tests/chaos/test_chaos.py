@@ -148,12 +148,13 @@ def fill(folder: Path, *, leave_bytes: int) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("before", "stage", "leave_bytes"),
+    "case",
     [
         ("clips/{shard}.parquet", "extract_frames", 40_000),
         ("crops/fps4_short32/center32/{shard}.tar", "encode_shard", 16_000),
         ("encoded/{recipe}/{shard}.safetensors", "write_pack", 60_000),
     ],
+    ids=lambda case: case[1],
 )
 def test_a_full_disk(
     project: Project,
@@ -161,10 +162,9 @@ def test_a_full_disk(
     start: Start,
     small_disk: Path,
     tmp_path: Path,
-    before: str,
-    stage: str,
-    leave_bytes: int,
+    case: tuple[str, str, int],
 ) -> None:
+    before, stage, leave_bytes = case
     (project.folder / "results").symlink_to(small_disk)
     names = {before.format(shard=s, recipe=r) for s in SHARDS for r in RECIPES}
     project.build(*(f"results/kites/all/{name}" for name in names))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 import numpy.typing as npt
+from av.container import OutputContainer
 
 from reelpack.clips.cut.x264 import OPTIONS
 
@@ -39,69 +42,97 @@ def picture(number: int, width: int, height: int) -> npt.NDArray[np.uint8]:
     return rgb
 
 
-def write_clip(
-    path: Path,
-    *,
-    codec: str = "h264",
-    frames: int = 30,
-    rate: Fraction | int = 25,
-    width: int = 64,
-    height: int = 48,
-    gop: int = 12,
-    b_frames: int = 2,
-    pixel_format: str = "yuv420p",
-    stamps: Sequence[int] | None = None,
-    time_base: Fraction | None = None,
-    clockwise: int = 0,
-    first_stamp: int = 0,
-    audio_seconds: float = 0.0,
-    color_range: str | None = None,
-    encoder_options: Mapping[str, str] | None = None,
-    muxer_options: Mapping[str, str] | None = None,
-) -> Path:
-    """Write one clip and return its path; the container follows from the name.
+@dataclass(frozen=True)
+class Look:
+    """What a clip is like; the container follows from the file's name.
 
-    Args:
+    Attributes:
         stamps: presentation stamp of each picture in ticks of `time_base`, for a variable rate.
         clockwise: degrees to turn the pictures for display, stored as a display matrix.
         first_stamp: added to all stamps; below zero, mp4 hides pictures behind an edit list.
         audio_seconds: length of an audio track that starts at 0.
     """
-    base = time_base or 1 / Fraction(rate)
-    stamps = range(frames) if stamps is None else stamps
-    options = dict(_SPEED.get(codec, {})) | dict(encoder_options or {})
-    if codec == "hevc":
-        extra = options.pop("x265-params", "")
-        options["x265-params"] = f"{_X265_PARAMETERS}:keyint={gop}:bframes={b_frames}:{extra}"
-    if codec == "h264" and "x264-params" in SAME_BITS:
-        extra = options.get("x264-params", "")
-        options["x264-params"] = f"{SAME_BITS['x264-params']}:{extra}".rstrip(":")
-    # Without this some muxers lift stamps below zero to zero instead of writing an edit list.
-    muxer = {"avoid_negative_ts": "disabled"} if first_stamp < 0 else {}
-    with av.open(str(path), "w", options=muxer | dict(muxer_options or {})) as output:
-        video = output.add_stream(_ENCODERS.get(codec, codec), rate=Fraction(rate), options=options)
-        video.width, video.height, video.pix_fmt = width, height, pixel_format
+
+    codec: str = "h264"
+    frames: int = 30
+    rate: Fraction | int = 25
+    width: int = 64
+    height: int = 48
+    gop: int = 12
+    b_frames: int = 2
+    pixel_format: str = "yuv420p"
+    stamps: Sequence[int] | None = None
+    time_base: Fraction | None = None
+    clockwise: int = 0
+    first_stamp: int = 0
+    audio_seconds: float = 0.0
+    color_range: str | None = None
+    encoder_options: Mapping[str, str] = field(default_factory=dict)
+    muxer_options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def base(self) -> Fraction:
+        """Seconds of a tick."""
+        return self.time_base or 1 / Fraction(self.rate)
+
+    def coding(self) -> dict[str, str]:
+        """Options of the encoder."""
+        options = {**_SPEED.get(self.codec, {}), **self.encoder_options}
+        if self.codec == "hevc":
+            extra = options.pop("x265-params", "")
+            keys = f"keyint={self.gop}:bframes={self.b_frames}"
+            options["x265-params"] = f"{_X265_PARAMETERS}:{keys}:{extra}"
+        if self.codec == "h264" and "x264-params" in SAME_BITS:
+            extra = options.get("x264-params", "")
+            options["x264-params"] = f"{SAME_BITS['x264-params']}:{extra}".rstrip(":")
+        return options
+
+    def muxing(self) -> dict[str, str]:
+        """Options of the container."""
+        # Without this some muxers lift stamps below zero to zero instead of writing an edit list.
+        kept = {"avoid_negative_ts": "disabled"} if self.first_stamp < 0 else {}
+        return {**kept, **self.muxer_options}
+
+    def add_stream(self, output: OutputContainer) -> av.VideoStream:
+        """Add the video stream to a file."""
+        name = _ENCODERS.get(self.codec, self.codec)
+        video = output.add_stream(name, rate=Fraction(self.rate), options=self.coding())
+        video.width, video.height, video.pix_fmt = self.width, self.height, self.pixel_format
         context = video.codec_context
-        context.time_base, context.gop_size = base, gop
-        if codec in {"h264", "mpeg4", "mpeg2video"}:
-            context.max_b_frames = b_frames
-        if color_range is not None:
-            context.color_range = color_range
-        if clockwise:
-            video.set_display_rotation(clockwise)
-        audio = output.add_stream("aac", rate=16000, layout="mono") if audio_seconds else None
-        packets = []
-        for number, stamp in zip(range(frames), stamps, strict=False):
-            frame = av.VideoFrame.from_ndarray(picture(number, width, height), format="rgb24")
-            frame = frame.reformat(format=pixel_format, dst_color_range=color_range)
-            frame.pts, frame.time_base = stamp, base
-            packets += context.encode(frame)
-        packets += context.encode(None)
-        sound = [] if audio is None else _audio_packets(audio, audio_seconds)
+        context.time_base, context.gop_size = self.base, self.gop
+        if self.codec in {"h264", "mpeg4", "mpeg2video"}:
+            context.max_b_frames = self.b_frames
+        if self.color_range is not None:
+            context.color_range = self.color_range
+        if self.clockwise:
+            video.set_display_rotation(self.clockwise)
+        return video
+
+    def packets(self, video: av.VideoStream) -> Iterator[av.Packet]:
+        """Encode all pictures."""
+        stamps = range(self.frames) if self.stamps is None else self.stamps
+        for number, stamp in zip(range(self.frames), stamps, strict=False):
+            shown = picture(number, self.width, self.height)
+            frame = av.VideoFrame.from_ndarray(shown, format="rgb24")
+            frame = frame.reformat(format=self.pixel_format, dst_color_range=self.color_range)
+            frame.pts, frame.time_base = stamp, self.base
+            yield from video.codec_context.encode(frame)
+        yield from video.codec_context.encode(None)
+
+
+def write_clip(path: Path, **look: Any) -> Path:
+    """Write one clip as the fields of `Look` say, and return its path."""
+    made = Look(**look)
+    with av.open(str(path), "w", options=made.muxing()) as output:
+        video = made.add_stream(output)
+        seconds = made.audio_seconds
+        audio = output.add_stream("aac", rate=16000, layout="mono") if seconds else None
+        packets = list(made.packets(video))
+        sound = [] if audio is None else _audio_packets(audio, seconds)
         for packet in packets:
             packet.stream = video
-            packet.pts += first_stamp
-            packet.dts += first_stamp
+            packet.pts += made.first_stamp
+            packet.dts += made.first_stamp
         output.mux([*sound, *packets])
     return path
 
