@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.kill_runs import small_project
-from tests.workflow.project import Project
+from tests.support.project import Project
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[2] / "scripts")]
 
 from reelpack.jobs.ledger import read_ledger  # noqa: E402
-from tests.workflow.project import Project  # noqa: E402
+from tests.support.project import Project  # noqa: E402
 
 TRACE = Path(__file__).parent / "trace"
 Clip = tuple[str, str]

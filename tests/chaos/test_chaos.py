@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.kill_runs import Chaos, begun_clips, finished_clips, start_build, wait_for_end
-from tests.workflow.project import Project, Run, run
+from tests.support.project import Project, Run, run
 
 SHARDS = ("00000", "00001")
 RECIPES = ("lvt_toy", "vimpac_toy")

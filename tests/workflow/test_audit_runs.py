@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.support.clips import write_clip
-from tests.workflow.project import Project
+from tests.support.project import Project
 
 pytestmark = pytest.mark.slow
 

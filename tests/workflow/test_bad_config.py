@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.workflow.project import BAD, Project, sha256
+from tests.support.project import BAD, Project, sha256
 
 pytestmark = pytest.mark.slow
 

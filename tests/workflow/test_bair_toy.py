@@ -14,7 +14,7 @@ from reelpack.demo.bair_toy import FILES, SEEDS, push
 from reelpack.encoders.vqvae import VQVAEEncoder
 from reelpack.packs.verify import verify_pack
 from tests.support.helpers import ROOT
-from tests.workflow.project import Project, copy
+from tests.support.project import Project, copy
 
 pytestmark = pytest.mark.slow
 

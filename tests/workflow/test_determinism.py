@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.workflow.project import Project
+from tests.support.project import Project
 
 pytestmark = pytest.mark.slow
 

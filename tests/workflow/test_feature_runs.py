@@ -12,7 +12,7 @@ import torch
 from reelpack.encoders import s3d
 from reelpack.packs.verify import verify_pack
 from tests.support.clips import write_clip
-from tests.workflow.project import Project, sha256
+from tests.support.project import Project, sha256
 
 pytestmark = pytest.mark.slow
 

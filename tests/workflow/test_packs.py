@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from reelpack.packs.verify import verify_pack
-from tests.workflow.project import CONFIG, KITES, Project, run
+from tests.support.project import CONFIG, KITES, Project, run
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.clips import write_clip
-from tests.workflow.project import KITES, Project, kite_in_shard, shard_of_kite
+from tests.support.project import KITES, Project, kite_in_shard, shard_of_kite
 
 pytestmark = pytest.mark.slow
 

@@ -16,7 +16,7 @@ from reelpack.encoders import vqvae
 from reelpack.lvt import lvt_checkpoints
 from reelpack.lvt.transformer import checkpoints
 from tests.support.clips import write_clip
-from tests.workflow.project import CONFIG, Project, sha256
+from tests.support.project import CONFIG, Project, sha256
 
 pytestmark = pytest.mark.slow
 

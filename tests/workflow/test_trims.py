@@ -11,7 +11,7 @@ import pytest
 from reelpack.packs.vimpac_lmdb import VimpacTokens
 from reelpack.video.index import index_video
 from tests.support.clips import write_clip
-from tests.workflow.project import CONFIG, Project, sha256
+from tests.support.project import CONFIG, Project, sha256
 
 pytestmark = pytest.mark.slow
 

@@ -64,8 +64,10 @@ class Sizes:
             UserError: unknown key, or a size out of range.
         """
         sizes = check("transformer", dict(mapping), "architecture", where="architecture")
-        pairs = sizes.items()
-        return cls(**{key: tuple(v) if isinstance(v, list) else v for key, v in pairs})
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in sizes.items()
+        }
+        return cls(**values)
 
     def slice_shape(self, video: Triple) -> Triple:
         """Return the sides of the slices of a video of these sides.

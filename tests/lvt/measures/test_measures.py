@@ -30,7 +30,7 @@ from reelpack.lvt.measures.split import SplitFiles, measure_split
 from tests.support.chain import Chain, tiny_model
 from tests.support.clips import write_clip
 from tests.support.helpers import ROOT
-from tests.workflow.project import run
+from tests.support.project import run
 
 pytestmark = pytest.mark.usefixtures("warm_workers")
 
