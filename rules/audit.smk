@@ -22,7 +22,7 @@ for dataset in SETTINGS.datasets:
         benchmark:
             f"benchmarks/audit/{dataset}.tsv"
         conda:
-            "../envs/frames.yaml"
+            "../envs/report.yaml"
         threads: 4
         params:
             script=get_script("audit"),
