@@ -1,12 +1,15 @@
-# Two commands for newcomers: `make demo` and `make test`. See README.md.
+# Two commands for newcomers: `make demo` and `make test`. See README.md and CONTRIBUTING.md.
 SHELL := bash
 .DELETE_ON_ERROR:
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+WORKERS ?= 2
+BENCHES := $(filter-out test_%,$(basename $(notdir $(wildcard tests/bench/*.py))))
 SNAKEMAKE = $(BIN)/python scripts/run.py --resources gpu=1 downloads=4 --cores $(CORES)
 
-.PHONY: demo bair_toy build plan report test check format lint types pytest clean
+.PHONY: demo bair_toy build plan report test test-fast check format lint types \
+	pytest bench clean
 
 demo: .venv/ready  ## build the demo dataset's packs and show them
 	$(SNAKEMAKE) demo
@@ -48,8 +51,15 @@ types: .venv/ready
 	$(BIN)/mypy
 
 pytest: .venv/ready
-	$(BIN)/pytest -n 2 --dist loadfile --ignore tests/slurm --ignore tests/chaos $(PYTEST)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile --ignore tests/slurm --ignore tests/chaos $(PYTEST)
 	$(BIN)/pytest tests/slurm tests/chaos
+
+test-fast: .venv/ready  ## the tests that take seconds
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not slow" $(PYTEST)
+
+bench: .venv/ready  ## print all figures: ratios, not verdicts
+	set -e; for bench in $(BENCHES); do \
+		echo "== $$bench"; PYTHONPATH=scripts $(BIN)/python -m tests.bench.$$bench $(BENCH); done
 
 clean:  ## remove what the demo and the toy built, not the environment
 	rm -rf results/demo resources/videos/demo resources/models/demo logs benchmarks

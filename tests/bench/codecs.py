@@ -1,9 +1,10 @@
 """Which lossless picture codec frame shards should use: size and time per picture, as ratios to PNG level 1.
 
 Pictures: 64 frames of a folder of clips at shorter side 224, or of the demo's clips when none is given.
+
+    PYTHONPATH=scripts .venv/bin/python -m tests.bench.codecs [--clips DIR]
 """
 
-import argparse
 import io
 import tempfile
 import time
@@ -19,6 +20,8 @@ from reelpack.lists.folders import walk_videos
 from reelpack.video.decode import decode_frames
 from reelpack.video.geometry import Scale
 from reelpack.video.sampling import Sampling
+from tests.support.clips import write_clip
+from tests.support.measuring import bench_parser
 
 CODECS = {
     "png level 1": ("PNG", {"compress_level": 1}),
@@ -61,11 +64,13 @@ def measure(frames: list[np.ndarray], kind: str, options: dict) -> tuple[float, 
 
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = bench_parser(__doc__)
     parser.add_argument("--clips", type=Path, help="folder of clips (default: the demo's)")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        if args.clips is None:
+        if args.tiny:
+            write_clip(Path(scratch) / "clip.mp4")
+        elif args.clips is None:
             write_demo(Path(scratch))
         frames = pictures(args.clips or Path(scratch))
     base = measure(frames, *CODECS["png level 1"])

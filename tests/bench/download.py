@@ -5,9 +5,10 @@ threads, each `requests.get(url, stream=True).content` written to a file, withou
 fsync, resuming or limits per host. The package itself is not run: it pulls in a training stack. The
 same with the standard library's urllib shows what a bare client can do. All run in turn in one
 process, the server in another; the best of several rounds counts.
+
+    PYTHONPATH=scripts .venv/bin/python -m tests.bench.download [--small 400] [--large 8] [--workers 16]
 """
 
-import argparse
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ import requests
 from reelpack.core.errors import ClipError
 from reelpack.sources.base import Limits
 from reelpack.sources.downloader import Download, fetch_many
+from tests.support.measuring import bench_parser
 
 SERVER = Path(__file__).parents[1] / "sources" / "server.py"
 
@@ -75,13 +77,15 @@ def measure(address: str, kind: str, count: int, workers: int, rounds: int) -> d
 
 def main() -> None:
     """Measure and print a table."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = bench_parser(__doc__)
     parser.add_argument("--small", type=int, default=400, help="files of 64 KiB")
     parser.add_argument("--large", type=int, default=8, help="files of 64 MiB")
     parser.add_argument("--workers", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--delay-seconds", type=float, default=0.0, help="before each answer")
     args = parser.parse_args()
+    if args.tiny:
+        args.small, args.large, args.workers, args.rounds = 4, 1, 2, 1
     command = [sys.executable, str(SERVER), "--delay-seconds", str(args.delay_seconds)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

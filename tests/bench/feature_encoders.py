@@ -2,31 +2,27 @@
 
 Prints, per encoder, the CPU seconds of a row on one thread with channels last in memory, as encoders
 lay them out, and the ratio to channels first. Weights are random.
-"""
 
-import argparse
-import time
+    PYTHONPATH=scripts .venv/bin/python -m tests.bench.feature_encoders [NAME ...]
+"""
 
 import numpy as np
 import torch
 
 from reelpack.config.encoder_cards import CARDS
-from reelpack.encoders import set_deterministic
 from reelpack.encoders.features import FeatureEncoder, bare_network, filled
+from reelpack.jobs.device import set_deterministic
 from tests.encoders.feature_weights import pixels, valued
+from tests.support.measuring import bench_parser, cpu_seconds
 
 ROUNDS = 3
 UNCROPPED = (224, 298)
 
 
-def row_seconds(encoder: FeatureEncoder, frames: np.ndarray) -> float:
+def row_seconds(encoder: FeatureEncoder, frames: np.ndarray, *, rounds: int) -> float:
     """Least CPU time per row over some rounds, after one that is not counted."""
     encoder.encode(frames)
-    times = []
-    for _ in range(ROUNDS):
-        start = time.process_time()
-        encoder.encode(frames)
-        times.append(time.process_time() - start)
+    times = [cpu_seconds(lambda: encoder.encode(frames)) for _ in range(rounds)]
     return min(times) / len(frames)
 
 
@@ -41,10 +37,12 @@ def channels_first(encoder: FeatureEncoder) -> FeatureEncoder:
 def main() -> None:
     """Parse the arguments and print a line per encoder."""
     features = [name for name, card in CARDS.items() if card.width is not None]
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = bench_parser(__doc__)
     parser.add_argument("names", nargs="*", default=features)
+    args = parser.parse_args()
+    rounds = 1 if args.tiny else ROUNDS
     set_deterministic()
-    for name in parser.parse_args().names:
+    for name in args.names[:1] if args.tiny else args.names:
         network = bare_network(name)
         shapes = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
         weights = valued({key: shape for key, shape in shapes.items() if shape}, gain=1.0)
@@ -53,9 +51,9 @@ def main() -> None:
         )
         size = (encoder.side, encoder.side) if encoder.side else UNCROPPED
         window = (encoder.window,) if encoder.window > 1 else ()
-        frames = pixels(encoder.batch_size, *window, *size)
-        last = row_seconds(encoder, frames)
-        first = row_seconds(channels_first(encoder), frames)
+        frames = pixels(1 if args.tiny else encoder.batch_size, *window, *size)
+        last = row_seconds(encoder, frames, rounds=rounds)
+        first = row_seconds(channels_first(encoder), frames, rounds=rounds)
         print(f"{name}: {last:.2f} s per row, channels first / last {first / last:.2f}", flush=True)
 
 

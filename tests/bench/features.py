@@ -2,40 +2,35 @@
 
 Decodes, scales and crops the same clips for HERO's six recipes one after another, and for all of
 them at once; models are left out, since they cost the same either way. Counts what the decoder was
-fed and what was scaled and converted. With --long-seconds it also passes one generated video of
+asked to scale and convert. With --long-seconds it also passes one generated video of
 that length through all six recipes' rows and says how memory grew.
 
-    python tests/bench/features.py [--clips DIR] [--repeats 3] [--long-seconds 3600]
+    PYTHONPATH=scripts .venv/bin/python -m tests.bench.features [--clips DIR] [--long-seconds 3600]
 """
 
 from __future__ import annotations
 
-import argparse
-import resource
 import statistics
-import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT)]
-
-from reelpack.clips.table import Clip  # noqa: E402
-from reelpack.config.encoder_cards import CARDS  # noqa: E402
-from reelpack.config.recipes import products  # noqa: E402
-from reelpack.config.settings import Settings  # noqa: E402
-from reelpack.core.errors import ClipError  # noqa: E402
-from reelpack.encode.rows import ClipRows  # noqa: E402
-from reelpack.frames.clip_pixels import EncodeSettings, pixels, shared_pixels  # noqa: E402
-from reelpack.video import decode  # noqa: E402
-from tests.encoders.averages import Averages  # noqa: E402
-from tests.support.clips import write_clip  # noqa: E402
+from reelpack.clips.table import Clip
+from reelpack.config.encoder_cards import CARDS
+from reelpack.config.recipes import products
+from reelpack.config.settings import Settings
+from reelpack.core.errors import ClipError
+from reelpack.encode.rows import ClipRows
+from reelpack.frames.clip_pixels import EncodeSettings, pixels, shared_pixels
+from reelpack.video import decode
+from tests.encoders.averages import Averages
+from tests.support.clips import write_clip
+from tests.support.helpers import ROOT
+from tests.support.measuring import bench_parser, peak_mib
 
 RECIPES = (
     "hero_resnet152", "hero_resnext101", "hero_slowfast", "hero_s3d", "hero_clip_vitb32",
@@ -49,29 +44,23 @@ def settings_of(recipe: dict[str, Any]) -> EncodeSettings:
 
 
 class Counting:
-    """Counts packets fed, pictures that came out and pictures converted, while it is entered."""
+    """Counts the frames that are scaled and converted, while it is entered."""
 
     def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
+        self.scaled = 0
 
     def __enter__(self) -> Counting:
-        self._plan, self._call = decode.plan, decode.Converter.__call__
-        counts, plan, call = self.counts, self._plan, self._call
-
-        def counting_plan(*arguments: Any, **options: Any) -> Any:
-            made = plan(*arguments, **options)
-            counts["packets fed"] += made.packets_fed
-            return made
+        call = self._call = decode.Converter.__call__
 
         def counting_call(converter: Any, frame: Any) -> Any:
-            counts["pictures scaled"] += 1
+            self.scaled += 1
             return call(converter, frame)
 
-        decode.plan, decode.Converter.__call__ = counting_plan, counting_call
+        decode.Converter.__call__ = counting_call
         return self
 
     def __exit__(self, *error: object) -> None:
-        decode.plan, decode.Converter.__call__ = self._plan, self._call
+        decode.Converter.__call__ = self._call
 
 
 def one_after_another(clips: Sequence[Clip], members: Sequence[EncodeSettings]) -> int:
@@ -89,8 +78,8 @@ def measure(
     clips: Sequence[Clip],
     members: Sequence[EncodeSettings],
     repeats: int,
-) -> tuple[float, float, int, Counter[str]]:
-    """Return wall and CPU seconds (medians), pictures given, and counts of one run."""
+) -> tuple[float, float, int, int]:
+    """Return wall and CPU seconds (medians), and frames given and scaled in one run."""
     walls, cpus = [], []
     for _ in range(repeats):
         with Counting() as counting:
@@ -98,7 +87,7 @@ def measure(
             given = way(clips, members)
             walls.append(time.perf_counter() - wall)
             cpus.append(time.process_time() - cpu)
-    return statistics.median(walls), statistics.median(cpus), given, counting.counts
+    return statistics.median(walls), statistics.median(cpus), given, counting.scaled
 
 
 def usable(paths: Sequence[Path], members: Sequence[EncodeSettings]) -> Iterator[Clip]:
@@ -113,8 +102,10 @@ def usable(paths: Sequence[Path], members: Sequence[EncodeSettings]) -> Iterator
             yield clip
 
 
-def generated(folder: Path) -> list[Path]:
+def generated(folder: Path, *, tiny: bool) -> list[Path]:
     """Clips for machines that have no real ones."""
+    if tiny:
+        return [write_clip(folder / "tiny.mp4", frames=40)]
     return [
         write_clip(folder / f"{rate}.mp4", frames=10 * rate, rate=rate, width=320, height=240)
         for rate in (15, 25, 30)
@@ -129,38 +120,43 @@ def long_video(seconds: float, members: Sequence[EncodeSettings], folder: Path) 
     clip = Clip("long", str(path), "", None, None)
     encoders = [Averages(window=CARDS[m.encoder["name"]].window) for m in members]
     rows = [ClipRows(encoder, 1) for encoder in encoders]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_mib()
     for number, crops in shared_pixels(clip, members):
         rows[number].add([np.maximum(crop, 1) for crop in crops])
     sizes = [len(one.clip_bytes()) for one in rows]
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    after = peak_mib()
     print(
         f"{seconds:g} s of video, {path.stat().st_size >> 20} MiB:"
-        f" peak memory {before >> 10} MiB before, {after >> 10} MiB after;"
+        f" peak memory {before:.0f} MiB before, {after:.0f} MiB after;"
         f" clip files {sum(sizes)} bytes"
     )
 
 
 def main() -> None:
     """Run the comparison."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = bench_parser(__doc__)
     parser.add_argument("--clips", type=Path, help="folder of clips (default: generated ones)")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--long-seconds", type=float, default=0)
     args = parser.parse_args()
+    if args.tiny:
+        args.repeats, args.long_seconds = 1, 2
     config = {"datasets": {"mine": {"videos": ".", "shards": 1, "recipes": list(RECIPES)}}}
     settings = Settings(config, ROOT)
     members = [settings_of(settings.recipe(name)) for name in RECIPES]
     with tempfile.TemporaryDirectory() as folder:
-        paths = generated(Path(folder)) if args.clips is None else sorted(args.clips.iterdir())
+        paths = (
+            generated(Path(folder), tiny=args.tiny)
+            if args.clips is None
+            else sorted(args.clips.iterdir())
+        )
         clips = list(usable(paths, members))
         print(f"{len(clips)} clips, {len(members)} recipes")
         found = {}
         for way in (one_after_another, at_once):
-            wall, cpu, given, counts = found[way] = measure(way, clips, members, args.repeats)
-            about = ", ".join(f"{count} {what}" for what, count in sorted(counts.items()))
+            wall, cpu, given, scaled = found[way] = measure(way, clips, members, args.repeats)
             name = way.__name__.replace("_", " ")
-            print(f"{name}: {wall:.2f} s ({cpu:.2f} s of CPU), {given} given, {about}")
+            print(f"{name}: {wall:.2f} s ({cpu:.2f} s of CPU), {given} given, {scaled} scaled")
         ratio = found[one_after_another][1] / found[at_once][1]
         print(f"one decode for all takes {1 / ratio:.2f} of the CPU time: {ratio:.2f} times faster")
         if args.long_seconds:

@@ -5,17 +5,15 @@ Compares, on the same clips, with the same number of processes and equal pixels 
 (b) decoding everything in process and picking, (c) decoding everything and doing nothing with it.
 Prints times relative to planned decoding: above 1 means that planned decoding is faster.
 
-    python tests/bench/frames.py [--clips DIR] [--processes 2] [--repeats 3]
+    PYTHONPATH=scripts .venv/bin/python -m tests.bench.frames [--clips DIR] [--processes 2] [--repeats 3]
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 import zlib
@@ -29,14 +27,12 @@ import av
 import imageio_ffmpeg
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT)]
-
-from reelpack.core.errors import ClipError  # noqa: E402
-from reelpack.video.decode import decode_frames  # noqa: E402
-from reelpack.video.geometry import Crop, Scale, crop_frame, crop_offset, scaled_size  # noqa: E402
-from reelpack.video.sampling import Sampling  # noqa: E402
-from tests.support.clips import write_clip  # noqa: E402
+from reelpack.core.errors import ClipError
+from reelpack.video.decode import decode_frames
+from reelpack.video.geometry import Crop, Scale, crop_frame, crop_offset, scaled_size
+from reelpack.video.sampling import Sampling
+from tests.support.clips import write_clip
+from tests.support.measuring import bench_parser
 
 SIDE, CROP = 320, Crop(256)
 FPS2, UNIFORM5 = Sampling(fps=Fraction(2)), Sampling(uniform=5)
@@ -97,12 +93,13 @@ def bare_decode(path: Path) -> list[int]:
         return [0 for _ in container.decode(video=0)]
 
 
-def made_clips(folder: Path) -> Iterator[Path]:
-    """Ten-second clips as video sites make them: x264, B-pyramid, pictures kept for seconds."""
-    for number, (preset, gop) in enumerate([("veryfast", 50), ("medium", 125), ("medium", 50)]):
+def made_clips(folder: Path, *, tiny: bool) -> Iterator[Path]:
+    """Ten-second clips as video sites make them: x264, B-pyramid, frames kept for seconds."""
+    kinds = [("veryfast", 50), ("medium", 125), ("medium", 50)]
+    for number, (preset, gop) in enumerate(kinds[:1] if tiny else kinds):
         yield write_clip(
             folder / f"made{number}.mp4",
-            frames=250,
+            frames=50 if tiny else 250,
             width=640,
             height=360,
             gop=gop,
@@ -149,14 +146,16 @@ def report(title: str, times: dict[str, float], *, base: str) -> None:
 
 def main() -> None:
     """Run the comparison and print the ratios."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = bench_parser(__doc__)
     parser.add_argument("--clips", type=Path, help="folder of clips; default: some are made")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
+    if arguments.tiny:
+        arguments.processes, arguments.repeats = 1, 1
     with tempfile.TemporaryDirectory() as folder:
         if arguments.clips is None:
-            paths = list(made_clips(Path(folder)))
+            paths = list(made_clips(Path(folder), tiny=arguments.tiny))
         else:
             paths = usable(sorted(p for p in arguments.clips.iterdir() if p.is_file()))
         programs = {"imageio-ffmpeg": imageio_ffmpeg.get_ffmpeg_exe()}

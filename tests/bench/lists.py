@@ -2,25 +2,19 @@
 
 Prints seconds, and the ratio to what reading the same file into a frame takes by itself.
 
-    python tests/bench/lists.py [--rows 1000000] [--shards 1000]
+    PYTHONPATH=scripts .venv/bin/python -m tests.bench.lists [--rows 1000000] [--shards 1000]
 """
 
 from __future__ import annotations
 
-import argparse
-import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
-
 from reelpack.lists.fingerprints import signature
 from reelpack.lists.manifest import make_manifest
+from tests.support.measuring import bench_parser, wall_seconds
 
 
 def write_list(path: Path, rows: int) -> None:
@@ -41,31 +35,26 @@ def write_list(path: Path, rows: int) -> None:
         table.to_csv(path, index=False)
 
 
-def seconds(work: Callable[[], Any]) -> float:
-    """Return how long something takes."""
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
-
-
 def main() -> None:
     """Time every step on every form."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = bench_parser(__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--shards", type=int, default=1000)
     args = parser.parse_args()
+    if args.tiny:
+        args.rows, args.shards = 1000, 4
     with tempfile.TemporaryDirectory() as folder:
         for ending in ("csv", "jsonl"):
             path = Path(folder) / f"list.{ending}"
             write_list(path, args.rows)
             out = Path(folder) / ending
             tables = [out / f"shards/{number:05d}.parquet" for number in range(args.shards)]
-            plain = seconds(
+            plain = wall_seconds(
                 lambda path=path: (
                     pd.read_csv(path) if path.suffix == ".csv" else pd.read_json(path, lines=True)
                 )
             )
-            whole = seconds(
+            whole = wall_seconds(
                 lambda path=path, out=out, tables=tables: make_manifest(
                     path,
                     split="",
@@ -75,7 +64,7 @@ def main() -> None:
                     fetched=Path("resources/videos/far"),
                 )
             )
-            look = seconds(lambda path=path: signature(path))
+            look = wall_seconds(lambda path=path: signature(path))
             print(
                 f"{ending}: {args.rows} addresses into {args.shards} shards: {whole:.1f} s,"
                 f" {whole / plain:.1f} times pandas' reading ({plain:.1f} s);"

@@ -1,16 +1,15 @@
 """Packs of many small token clips: writing and reading, against the LMDB that VIMPAC reads.
 
-    python tests/bench/pack_formats.py [CLIPS]
-
 A pack is published as a job does it: digests, checksums and rename with it; writing is told in clips
 per second of CPU time, so that what else runs does not show. Each format runs in a process of its own;
 memory is by how much that one grows while it writes.
+
+    PYTHONPATH=scripts .venv/bin/python -m tests.bench.pack_formats [CLIPS]
 """
 
 from __future__ import annotations
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,8 @@ from torch.utils.data import DataLoader, IterableDataset, RandomSampler
 from reelpack.packs import Entry, get_format, publish
 from reelpack.packs.readers import open_pack
 from tests.packs.samples import ONE, context
+from tests.support.helpers import ROOT
+from tests.support.measuring import bench_parser, peak_mib
 
 FORMATS = ("vimpac_lmdb", "webdataset", "parquet", "hdf5")
 CLIPS = 1_000_000
@@ -53,20 +54,15 @@ def read(data: Any, *, shuffled: bool) -> float:
     return count / (time.perf_counter() - start)
 
 
-def memory_mib() -> float:
-    """The most that this process has held."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-
-
 def measure(name: str, count: int) -> dict[str, float]:
     """Write and read one pack."""
     with tempfile.TemporaryDirectory() as folder:
         pack = Path(folder) / "pack"
-        before = memory_mib()
+        before = peak_mib()
         start = time.process_time()
         publish(pack, get_format(name), entries(count), context(ONE), failures=[], provenance={})
         written = count / (time.process_time() - start)
-        memory = memory_mib() - before
+        memory = peak_mib() - before
         size = sum(path.stat().st_size for path in pack.rglob("*") if path.is_file())
         data = open_pack(pack)
         found = {
@@ -82,15 +78,19 @@ def measure(name: str, count: int) -> dict[str, float]:
 
 def main() -> None:
     """Print what each format does, and its ratio to LMDB."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else CLIPS
-    if len(sys.argv) > 2:
-        print(json.dumps(measure(sys.argv[2], count)))
+    parser = bench_parser(__doc__)
+    parser.add_argument("clips", nargs="?", type=int, default=CLIPS)
+    parser.add_argument("--format", choices=FORMATS, help="this one alone, its figures as JSON")
+    args = parser.parse_args()
+    count = 200 if args.tiny else args.clips
+    if args.format:
+        print(json.dumps(measure(args.format, count)))
         return
     base: dict[str, float] = {}
     print(f"{count:,} clips of {SHAPE} int16 tokens, {WORKERS} loader workers")
     for name in FORMATS:
-        command = [sys.executable, __file__, str(count), name]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        command = [sys.executable, "-m", "tests.bench.pack_formats", str(count), "--format", name]
+        done = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True)
         found: dict[str, float] = json.loads(done.stdout)
         base = base or found
         parts = [

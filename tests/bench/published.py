@@ -2,13 +2,14 @@
 
 Drawing a frame with the video transformer at the sizes of DSFVT, and a training step of the VQ-VAE at
 those of PR-DVQVAE2; CPU seconds of one thread, so that other work on the machine does not count.
-Needs a clone, and an interpreter that has fvcore, tabulate and termcolor beside this project's packages.
+Without a clone only this project's figures are printed; with one it takes an interpreter that has fvcore,
+tabulate and termcolor beside this project's packages.
+
+    PYTHONPATH=scripts .venv/bin/python -m tests.bench.published [--clone DIR]
 """
 
-import argparse
 import sys
-import time
-from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,25 +17,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from reelpack.config.transformer_sizes import PRESETS
-from reelpack.encoders import set_deterministic
+from reelpack.config.transformer_sizes import PRESETS, Sizes
 from reelpack.encoders.vqvae import Architecture
+from reelpack.jobs.device import set_deterministic
 from reelpack.lvt.train_vqvae import TrainSettings, train
 from reelpack.lvt.transformer.checkpoints import initial_model, to_published
 from reelpack.lvt.transformer.sampling import generate
+from tests.support.measuring import bench_parser, cpu_seconds
 
 FRAMES, SIDE = 16, 16
 # Of PR-DVQVAE2.
 SIZES = Architecture(filters=256, residual_channels=128, layers=2, codebooks=4, codes=512)
 # The published code draws at random at any temperature: at this one, the likeliest code.
 COLD = 1e-7
-
-
-def cpu_seconds(call: Callable[[], object]) -> float:
-    """CPU time of one call."""
-    start = time.process_time()
-    call()
-    return time.process_time() - start
+TINY = Architecture(filters=8, residual_channels=4, layers=1, codes=16)
+TINY_TRANSFORMER = {"width": 16, "head_width": 8, "encoder_heads": (2,), "decoder_heads": (2,)}
 
 
 def published_model(clone: Path, config: str) -> Any:
@@ -50,38 +47,47 @@ def published_model(clone: Path, config: str) -> Any:
 
 
 @torch.inference_mode()
-def sampling(clone: Path) -> tuple[float, float, int]:
-    """Return seconds per frame, ours and theirs, and how many of its 1024 codes differ."""
-    model = initial_model(PRESETS["DSFVT"], seed=0).eval()
-    theirs = published_model(clone, "vt/DSFVT.yaml").eval()
-    theirs.model.load_state_dict(to_published(model))
+def sampling(clone: Path | None, sizes: Sizes) -> str:
+    """Return what drawing a frame takes, and how many of its 1024 codes the published code has otherwise."""
+    model = initial_model(sizes, seed=0).eval()
     codes = np.random.default_rng(0).integers(512, size=(1, 4, FRAMES, SIDE, SIDE))
     video = torch.from_numpy(codes)
     prime = video[:, :, : FRAMES - 1].clone()
     drawn: list[torch.Tensor] = []
-    ours_seconds = cpu_seconds(
+    ours = cpu_seconds(
         lambda: drawn.append(generate(model, prime, frames=FRAMES, seed=0, temperature=0))
     )
-    theirs_seconds = cpu_seconds(
-        lambda: drawn.append(theirs.sample_video(video, temp=COLD, n_prime=FRAMES - 1))
+    if clone is None:
+        return f"{ours:.2f} s per frame"
+    published = published_model(clone, "vt/DSFVT.yaml").eval()
+    published.model.load_state_dict(to_published(model))
+    theirs = cpu_seconds(
+        lambda: drawn.append(published.sample_video(video, temp=COLD, n_prime=FRAMES - 1))
     )
-    return ours_seconds, theirs_seconds, int((drawn[0] != drawn[1]).sum())
+    differing = int((drawn[0] != drawn[1]).sum())
+    return (
+        f"{ours:.2f} s per frame, published {theirs:.1f} s, ratio {theirs / ours:.1f};"
+        f" {differing} codes differ"
+    )
 
 
-def training(clone: Path, *, steps: int, batch: int) -> tuple[float, float]:
-    """Return seconds per step of the VQ-VAE, ours and theirs."""
+def training(clone: Path | None, sizes: Architecture, *, steps: int, batch: int) -> str:
+    """Return how many frames per second the VQ-VAE learns from."""
     shape = (4 * batch, 64, 64, 3)
     frames = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
 
     def run(count: int) -> None:
-        settings = TrainSettings(SIZES, image_size=64, steps=count, batch=batch)
+        settings = TrainSettings(sizes, image_size=64, steps=count, batch=batch)
         with TemporaryDirectory() as folder:
             train(list(frames), settings, Path(folder), device="cpu")
 
     # Start and end, which take as long for any number of steps, fall away.
     short = cpu_seconds(lambda: run(1))
     ours = (cpu_seconds(lambda: run(1 + steps)) - short) / steps
-    return ours, _published_step(clone, frames, steps=steps, batch=batch)
+    if clone is None:
+        return f"{batch / ours:.1f} frames/s"
+    theirs = _published_step(clone, frames, steps=steps, batch=batch)
+    return f"{batch / ours:.1f} frames/s, published {batch / theirs:.1f}, ratio {theirs / ours:.2f}"
 
 
 def _published_step(clone: Path, frames: np.ndarray, *, steps: int, batch: int) -> float:
@@ -108,19 +114,21 @@ def _published_step(clone: Path, frames: np.ndarray, *, steps: int, batch: int) 
 
 def main() -> None:
     """Print seconds and ratios."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--clone", type=Path, required=True, help="clone of github rakhimovv/lvt")
+    parser = bench_parser(__doc__)
+    parser.add_argument("--clone", type=Path, help="clone of github rakhimovv/lvt")
     parser.add_argument("--steps", type=int, default=5, help="training steps to time")
     parser.add_argument("--batch", type=int, default=32, help="frames per step")
     args = parser.parse_args()
-    sys.path.insert(0, str(args.clone))
+    vqvae, transformer = SIZES, PRESETS["DSFVT"]
+    if args.tiny:
+        args.steps, args.batch, args.clone = 1, 2, None
+        vqvae, transformer = TINY, replace(transformer, **TINY_TRANSFORMER)
+    if args.clone:
+        sys.path.insert(0, str(args.clone))
     set_deterministic()
-    ours, theirs = training(args.clone, steps=args.steps, batch=args.batch)
-    rates = f"{args.batch / ours:.1f} frames/s, published {args.batch / theirs:.1f}"
-    print(f"training the VQ-VAE: {rates}, ratio {theirs / ours:.2f}", flush=True)
-    ours, theirs, differing = sampling(args.clone)
-    times = f"{ours:.2f} s per frame, published {theirs:.1f} s, ratio {theirs / ours:.1f}"
-    print(f"drawing: {times}; {differing} codes differ", flush=True)
+    trained = training(args.clone, vqvae, steps=args.steps, batch=args.batch)
+    print(f"training the VQ-VAE: {trained}", flush=True)
+    print(f"drawing: {sampling(args.clone, transformer)}", flush=True)
 
 
 if __name__ == "__main__":

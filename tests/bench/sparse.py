@@ -5,18 +5,14 @@ Compares, one process each and at the same choice of frames, VIOLET's five JPEG 
 Clips: those of a folder, if given, and one of some minutes that is made here. Prints times and
 their ratio; above 1 means that planned decoding is faster.
 
-    python tests/bench/sparse.py [--clips DIR] [--minutes 10]
+    PYTHONPATH=scripts .venv/bin/python -m tests.bench.sparse [--clips DIR] [--minutes 10]
 """
 
 from __future__ import annotations
 
-import argparse
 import io
-import resource
 import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
@@ -25,13 +21,11 @@ import av
 import imageio_ffmpeg
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT)]
-
-from reelpack.video.decode import decode_frames  # noqa: E402
-from reelpack.video.geometry import Scale  # noqa: E402
-from reelpack.video.jpeg import jpeg_pixels  # noqa: E402
-from reelpack.video.sampling import Sampling  # noqa: E402
+from reelpack.video.decode import decode_frames
+from reelpack.video.geometry import Scale
+from reelpack.video.jpeg import jpeg_pixels
+from reelpack.video.sampling import Sampling
+from tests.support.measuring import bench_parser, peak_mib, wall_seconds
 
 COUNT = 5
 
@@ -72,18 +66,19 @@ def measure(way: Callable[[Path], list[bytes]], path: Path) -> tuple[list[bytes]
 
 
 def _measured(way: Callable[[Path], list[bytes]], path: Path) -> tuple[list[bytes], float, float]:
-    start = time.perf_counter()
-    found = way(path)
-    seconds = time.perf_counter() - start
-    return found, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    found: list[bytes] = []
+    seconds = wall_seconds(lambda: found.extend(way(path)))
+    return found, seconds, peak_mib()
 
 
 def main() -> None:
     """Run the comparison and print a line per clip."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = bench_parser(__doc__)
     parser.add_argument("--clips", type=Path, help="folder of clips")
     parser.add_argument("--minutes", type=float, default=10, help="length of the made clip")
     args = parser.parse_args()
+    if args.tiny:
+        args.minutes = 0.1
     paths = sorted(args.clips.glob("video*.mp4")) if args.clips else []
     with tempfile.TemporaryDirectory() as folder:
         for path in [*paths, made_clip(Path(folder), args.minutes)]:

@@ -4,9 +4,10 @@ Published sizes, made frames as PNG shards, one CPU thread per process or one GP
 each way and their ratio to the plain loop. The plain loop has its frames in memory, in one process,
 and neither metrics nor checkpoints. Frames per second come from a training of many steps and one of
 few, so that the start of processes does not count.
+
+    PYTHONPATH=scripts .venv/bin/python -m tests.bench.training [--gpu] [--steps 20] [--devices 1 2]
 """
 
-import argparse
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from reelpack.frames.shard import ClipWriter, FrameSource, join_clips
 from reelpack.jobs.device import set_deterministic
 from reelpack.lvt.codebook_learning import learn
 from reelpack.lvt.train_vqvae import TrainSettings, initial_model, train
+from tests.support.measuring import bench_parser
 
 SIDE, CLIPS, FRAMES = 64, 8, 30
 
@@ -95,13 +97,17 @@ def peak() -> str:
 
 def main() -> None:
     """Print frames per second and ratios."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = bench_parser(__doc__)
     parser.add_argument("--gpu", action="store_true", help="train on GPUs")
     parser.add_argument("--steps", type=int, default=20, help="steps to time")
     parser.add_argument("--batch", type=int, default=32, help="frames per step")
     parser.add_argument("--layers", type=int, default=2, help="2 as for BAIR, 4 as for Kinetics")
     parser.add_argument("--devices", type=int, nargs="+", default=[1, 2])
     args = parser.parse_args()
+    architecture = Architecture(layers=args.layers)
+    if args.tiny:
+        architecture = Architecture(filters=8, residual_channels=4, layers=1, codes=16)
+        args.steps, args.batch, args.devices = 2, 4, [1]
     device = "cuda" if args.gpu else "cpu"
     frames = made_frames()
     with tempfile.TemporaryDirectory() as name:
@@ -113,7 +119,7 @@ def main() -> None:
 
         for precision in ("fp32", "bf16"):
             settings = TrainSettings(
-                Architecture(layers=args.layers),
+                architecture,
                 image_size=SIDE,
                 steps=args.steps,
                 batch=args.batch,

@@ -1,16 +1,14 @@
 """How fast clips are cut, against one start of the ffmpeg program per clip.
 
-    PYTHONPATH=scripts:. .venv/bin/python tests/bench/trims.py [VIDEO] [CLIPS]
-
 Cuts windows of ten seconds out of a video (without one: five minutes of moving texture at 320x240, with
 sound) and prints processor seconds per clip and ratios.
+
+    PYTHONPATH=scripts .venv/bin/python -m tests.bench.trims [VIDEO] [CLIPS]
 """
 
 from __future__ import annotations
 
-import resource
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +18,7 @@ import imageio_ffmpeg
 from reelpack.clips.cut.clip import CUTS, cut_clip
 from reelpack.video.index import index_video
 from tests.support.clips import write_clip
+from tests.support.measuring import bench_parser, cpu_seconds
 
 SECONDS = 10.0
 
@@ -31,29 +30,25 @@ def program(path: Path, target: Path, start: float, *options: str) -> None:
     subprocess.run([*command, *options, "-f", "mp4", str(target)], check=True)
 
 
-def cpu_seconds() -> float:
-    """Processor time of this process and of the programs that it has run."""
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(each.ru_utime + each.ru_stime for each in used)
-
-
 def seconds_per_clip(cut: Callable[[float], object], starts: list[float]) -> float:
-    begin = cpu_seconds()
-    for start in starts:
-        cut(start)
-    return (cpu_seconds() - begin) / len(starts)
+    """Return the CPU seconds of a cut."""
+    return cpu_seconds(lambda: [cut(start) for start in starts]) / len(starts)
 
 
 def main() -> None:
     """Measure and print."""
+    parser = bench_parser(__doc__)
+    parser.add_argument("video", nargs="?", type=Path)
+    parser.add_argument("clips", nargs="?", type=int, default=10)
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         target = Path(scratch) / "cut.mp4"
-        if len(sys.argv) > 1:
-            path = Path(sys.argv[1])
-        else:
-            path = Path(scratch) / "long.mp4"
+        path = args.video or Path(scratch) / "long.mp4"
+        if args.tiny:
+            write_clip(path, frames=300, gop=50, audio_seconds=12)
+        elif args.video is None:
             write_clip(path, frames=7500, width=320, height=240, gop=250, audio_seconds=300)
-        count = int(sys.argv[2]) if len(sys.argv) > 2 else 10
+        count = 1 if args.tiny else args.clips
         last = max(index_video(path).duration_seconds - SECONDS, 0.0)
         starts = [last * number / count + 0.013 for number in range(count)]
         copying = ("-c", "copy")
