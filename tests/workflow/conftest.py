@@ -5,15 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.helpers import make_once
 from tests.support.project import Project
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project that was built once; cases work on copies."""
-    project = Project.make(tmp_path_factory.mktemp("built") / "project")
-    project.build()
-    return project
+    return Project(
+        make_once(tmp_path_factory, "built", lambda folder: Project.make(folder).build())
+    )
 
 
 @pytest.fixture
