@@ -1,7 +1,7 @@
 """Reread packs and compare them with their own records.
 
 Every file is compared with checksums.sha256, every entry is read as a trainer would and compared
-with entries.parquet. Exit status: 0 all is well, 1 something differs, 2 a folder is no finished
+with entries.parquet. Exit status: 0 all is well, 1 something differs, 2 a folder is not a finished
 pack. With --mend a pack that differs loses its provenance.json: for the workflow it is then not
 finished, and the next run writes it again.
 """

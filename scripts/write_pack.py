@@ -21,7 +21,7 @@ def main() -> None:
     )
     parser.add_argument("--params", required=True, metavar="JSON", help="the stage's result string")
     parser.add_argument("--folder", required=True, type=Path, help="the pack's folder to write")
-    parser.add_argument("--threads", type=int, default=1, help="processes that encode pictures")
+    parser.add_argument("--threads", type=int, default=1, help="processes that encode image files")
     args = parser.parse_args()
     counts = write_pack(
         args.manifest,

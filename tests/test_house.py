@@ -51,7 +51,6 @@ MANY_ARGUMENTS: set[str] = {
     "scripts/reelpack/lvt/transformer/sampling.py _draw_cached",
     "scripts/reelpack/lvt/transformer/sampling.py _draw_plainly",
     "scripts/reelpack/lvt/transformer/sampling.py generate",
-    "scripts/reelpack/packs/publish.py publish",
     "scripts/reelpack/sources/archives.py fetch_archives",
     "scripts/reelpack/sources/youtube.py fetch_youtube",
     "scripts/reelpack/video/decode.py decode_frames",

@@ -60,7 +60,7 @@ def measure(name: str, count: int) -> dict[str, float]:
         pack = Path(folder) / "pack"
         before = peak_mib()
         start = time.process_time()
-        publish(pack, get_format(name), entries(count), context(ONE), failures=[], provenance={})
+        publish(pack, get_format(name), entries(count), context(ONE), provenance={})
         written = count / (time.process_time() - start)
         memory = peak_mib() - before
         size = sum(path.stat().st_size for path in pack.rglob("*") if path.is_file())

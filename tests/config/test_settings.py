@@ -5,7 +5,6 @@ import re
 import pytest
 
 from reelpack.config.encoder_cards import CARDS
-from reelpack.config.pack_rules import FORMAT_RULES
 from reelpack.config.recipes import products
 from reelpack.config.schema import load_yaml
 from reelpack.config.settings import RESERVED, Settings
@@ -17,7 +16,6 @@ from reelpack.config.stage_results import (
 )
 from reelpack.core.errors import UserError
 from reelpack.lists.fingerprints import watched_signature
-from reelpack.packs import FORMATS
 from tests.support.configs import config, features, frame_recipe, mine, recipes
 from tests.support.helpers import ROOT
 
@@ -46,14 +44,9 @@ def test_rules_names_are_reserved():
     assert names <= RESERVED
 
 
-def test_tables_agree_with_the_modules_they_stand_for():
-    versions = {name: rules.version for name, rules in FORMAT_RULES.items()}
-    assert {name: pack.version for name, pack in FORMATS.items()} == versions
+def test_the_schema_knows_the_encoders():
     schema = load_yaml(ROOT / "rules" / "schemas" / "recipe.schema.yaml")["properties"]
     assert set(schema["encoder"]["properties"]["name"]["enum"]) == set(CARDS)
-    assert set(schema["pack"]["properties"]["format"]["enum"]) == set(FORMATS)
-    keys = frozenset().union(*(rules.keys for rules in FORMAT_RULES.values()))
-    assert set(schema["pack"]["properties"]) == keys | {"format"}
 
 
 @pytest.mark.parametrize("mode", ["recipe", "streamed", "staged"])

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from reelpack.images.files import FrameSequence, Pictures, decode_picture, encode_picture, encoded
+from reelpack.images.files import (
+    FrameSequence,
+    Pictures,
+    convert_frames,
+    decode_picture,
+    encode_picture,
+)
 from reelpack.jobs.pool import worker_pool
 from tests.support.clips import picture
 
@@ -28,17 +34,17 @@ class Drawn(FrameSequence):
 
 def test_png_is_lossless_and_the_shard_s_own_bytes():
     frames = Drawn()
-    pictures = encoded(frames)
+    pictures = convert_frames(frames)
     assert list(pictures) == [frames.png(number) for number in range(3)]
     np.testing.assert_array_equal(decode_picture(pictures[1]), picture(1, 32, 24))
 
 
 @pytest.mark.parametrize("image", ["jpeg", "webp"])
 def test_lossy_pictures_are_near_and_the_same_every_time(image):
-    pictures = encoded(Drawn(), image=image, quality=95)
-    again = encoded(Drawn(), image=image, quality=95)
+    pictures = convert_frames(Drawn(), image=image, quality=95)
+    again = convert_frames(Drawn(), image=image, quality=95)
     assert list(pictures) == list(again)
-    assert len(pictures[0]) > len(encoded(Drawn(), image=image, quality=20)[0])
+    assert len(pictures[0]) > len(convert_frames(Drawn(), image=image, quality=20)[0])
     difference = decode_picture(pictures[0]).astype(int) - picture(0, 32, 24)
     assert np.abs(difference).mean() < 8
 
@@ -47,18 +53,18 @@ def test_lossy_pictures_are_near_and_the_same_every_time(image):
 def test_pictures_made_in_other_processes_are_the_same(image):
     frames = Drawn(count=40)
     with worker_pool(2, preload=["reelpack.images.files"]) as pool:
-        there = encoded(frames, image=image, pool=pool)
-        assert list(there) == list(encoded(frames, image=image))
-        assert there.sha256() == encoded(frames, image=image).sha256()
+        there = convert_frames(frames, image=image, pool=pool)
+        assert list(there) == list(convert_frames(frames, image=image))
+        assert there.sha256() == convert_frames(frames, image=image).sha256()
 
 
 def test_a_writer_that_goes_through_all_has_them_digested():
     frames = Drawn()
-    pictures = encoded(frames)
+    pictures = convert_frames(frames)
     list(pictures)
     digest = pictures.sha256()
     assert frames.drawn == 3
-    assert encoded(Drawn()).sha256() == digest
+    assert convert_frames(Drawn()).sha256() == digest
 
 
 def test_the_digest_tells_where_one_picture_ends():
@@ -69,7 +75,7 @@ def test_the_digest_tells_where_one_picture_ends():
 @pytest.mark.parametrize("number", [-1, 3])
 def test_beyond_the_ends_there_is_nothing(number):
     with pytest.raises(IndexError):
-        encoded(Drawn())[number]
+        convert_frames(Drawn())[number]
     with pytest.raises(IndexError):
         Drawn()[number]
 

@@ -1,16 +1,21 @@
-"""Small entries and contexts for the tests of packs."""
+"""Small entries, contexts and packs for the tests of packs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import csv
+import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from reelpack.config.pack_rules import FORMAT_RULES, Kind
 from reelpack.images.files import encode_picture
-from reelpack.packs import Entry, FrameSequence, PackContext, Variant
+from reelpack.packs import Entry, FrameSequence, PackContext, Variant, get_format, publish
+from reelpack.packs.publish import Missing
+from reelpack.packs.verify import verify_pack
 from tests.support.clips import picture
 
 ONE = (Variant("center64", shorter_side=64, size=64),)
@@ -105,3 +110,43 @@ def failure(clip_id: str, order: int, message: str = "no moov box") -> dict[str,
         "class": "corrupt",
         "message": message,
     }
+
+
+def put(
+    folder: Path, name: str, items: Iterable[Entry], about: PackContext, **missing: Any
+) -> dict[str, int]:
+    """Publish a pack and return its counts."""
+    notes = {"recipe": about.recipe}
+    lacking = Missing(**missing)
+    return publish(folder, get_format(name), items, about, provenance=notes, missing=lacking)
+
+
+def put_whole(folder: Path, name: str, items: Iterable[Entry], about: PackContext) -> Path:
+    """Publish a pack and verify it."""
+    put(folder, name, items, about)
+    assert verify_pack(folder).differences == ()
+    return folder
+
+
+def read_failures(pack: Path) -> list[dict[str, str]]:
+    with (pack / "failures.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def refresh(pack: Path) -> None:
+    """Make the checksums right again, so that only rereading can find a fault."""
+    lines = []
+    for line in (pack / "checksums.sha256").read_text().splitlines():
+        name = line[66:]
+        if (pack / name).exists():
+            lines.append(f"{hashlib.sha256((pack / name).read_bytes()).hexdigest()}  {name}\n")
+    (pack / "checksums.sha256").write_text("".join(lines))
+
+
+def assert_change_is_found(pack: Path, name: str, old: bytes, new: bytes) -> None:
+    """Change a file behind a right checksum: only rereading can tell."""
+    data = (pack / name).read_bytes()
+    assert old in data
+    (pack / name).write_bytes(data.replace(old, new, 1))
+    refresh(pack)
+    assert verify_pack(pack).differences

@@ -10,13 +10,11 @@ import numpy as np
 import pytest
 import yaml
 
-from reelpack.packs import AUDIO, Entry, FrameSequence, Variant, get_format, publish
+from reelpack.packs import AUDIO, Entry, FrameSequence, Variant
 from reelpack.packs.verify import verify_pack
 from tests.packs.frame_samples import JpegFrames, frame_entry
-from tests.packs.samples import context, failure
-from tests.packs.test_verify import refresh
+from tests.packs.samples import assert_change_is_found, context, failure, put, put_whole
 
-TSV, FOLDERS = get_format("favd_tsv"), get_format("favd_frames")
 PICTURES = Variant("favd3_native_jpegffmpeg_linear24_jpeg95")
 SETTINGS = {"frames": {"favd": 3}}
 
@@ -59,10 +57,10 @@ def clips(**options) -> list[Entry]:
     ]
 
 
-def put(folder: Path, items: list[Entry], *, sound: bool = True, **settings) -> Path:
+def put_tsv(folder: Path, items: list[Entry], *, sound: bool = True, **settings) -> Path:
     variants = (PICTURES, Variant(AUDIO)) if sound else (PICTURES,)
     about = context(variants, split="val", settings={**SETTINGS, **settings})
-    publish(folder, TSV, items, about, failures=[failure("mute", 9, "no sound")], provenance={})
+    put(folder, "favd_tsv", items, about, failures=[failure("mute", 9, "no sound")])
     return folder
 
 
@@ -82,7 +80,7 @@ KEYS = ["datasets/videos/--0PQM4-hqg.mp4", "datasets/videos/b/x.y.avi", "dataset
 
 def test_every_file_has_the_same_clips_in_the_same_rows(tmp_path):
     items = clips()
-    pack = put(tmp_path / "pack", items)
+    pack = put_tsv(tmp_path / "pack", items)
     found = yaml.safe_load((pack / "metadata/val_3frames.yaml").read_text())
     assert found == {
         "img": "frame_tsv/val_3frames.img.tsv",
@@ -114,14 +112,14 @@ def test_every_file_has_the_same_clips_in_the_same_rows(tmp_path):
 
 
 def test_binary_offsets(tmp_path):
-    place = put(tmp_path / "pack", clips()) / "frame_tsv"
+    place = put_tsv(tmp_path / "pack", clips()) / "frame_tsv"
     text = [int(line) for line in (place / "val_3frames.img.lineidx").open()]
     binary = (place / "val_3frames.img.lineidx.8b").read_bytes()
     assert [offset for (offset,) in struct.iter_unpack("<Q", binary)] == text
 
 
 def test_without_sound(tmp_path):
-    pack = put(tmp_path / "pack", clips(sound=False), sound=False, video_prefix="v/")
+    pack = put_tsv(tmp_path / "pack", clips(sound=False), sound=False, video_prefix="v/")
     assert not (pack / "audio_hdf").exists()
     assert rows(pack / "frame_tsv/val_3frames.img.tsv")[2][0] == "v/c.mp4"
     assert verify_pack(pack).differences == ()
@@ -129,7 +127,7 @@ def test_without_sound(tmp_path):
 
 @pytest.mark.parametrize("clip_id", ["a\tb", "a\nb"])
 def test_an_id_that_breaks_a_line_leaves_all_files(tmp_path, clip_id):
-    pack = put(tmp_path / "pack", [clip(clip_id, 0), clip("good", 1)])
+    pack = put_tsv(tmp_path / "pack", [clip(clip_id, 0), clip("good", 1)])
     assert [row[0] for row in rows(pack / "frame_tsv/val_3frames.img.tsv")] == [
         "datasets/videos/good.mp4"
     ]
@@ -139,7 +137,7 @@ def test_an_id_that_breaks_a_line_leaves_all_files(tmp_path, clip_id):
 
 
 def test_the_same_clips_give_the_same_bytes(tmp_path):
-    one, other = (put(tmp_path / name, clips()) for name in "ab")
+    one, other = (put_tsv(tmp_path / name, clips()) for name in "ab")
     checksums = [(pack / "checksums.sha256").read_text() for pack in (one, other)]
     assert checksums[0] == checksums[1]
 
@@ -158,24 +156,18 @@ def test_the_same_clips_give_the_same_bytes(tmp_path):
     ],
 )
 def test_a_change_is_found_without_checksums(tmp_path, name, old, new):
-    pack = put(tmp_path / "pack", clips())
-    data = (pack / name).read_bytes()
-    assert old in data
-    (pack / name).write_bytes(data.replace(old, new, 1))
-    refresh(pack)
-    assert verify_pack(pack).differences
+    assert_change_is_found(put_tsv(tmp_path / "pack", clips()), name, old, new)
 
 
 def test_frame_folders(tmp_path):
     items = clips(sound=False)
     about = context((PICTURES,), split="val", settings=SETTINGS)
-    publish(tmp_path / "pack", FOLDERS, items, about, failures=[], provenance={})
+    put_whole(tmp_path / "pack", "favd_frames", items, about)
     place = tmp_path / "pack/frames/val-3frames"
     assert sorted(path.name for path in place.iterdir())[3:6] == [
         f"c_frame{number:04d}.jpg" for number in (1, 2, 3)
     ]
     assert (place / "x.y_frame0002.jpg").read_bytes() == items[1].arrays[PICTURES.name].files[1]
-    assert verify_pack(tmp_path / "pack").differences == ()
     (place / "x.y_frame0002.jpg").unlink()
     assert any("b/x.y" in line for line in verify_pack(tmp_path / "pack").differences)
 
@@ -183,7 +175,7 @@ def test_frame_folders(tmp_path):
 def test_frame_folders_tell_of_two_clips_of_one_name(tmp_path):
     items = [clip("a/x", 0, sound=False), clip("b/x", 1, sound=False)]
     about = context((PICTURES,), settings=SETTINGS)
-    publish(tmp_path / "pack", FOLDERS, items, about, failures=[], provenance={})
+    put(tmp_path / "pack", "favd_frames", items, about)
     assert (
         "b/x,write_pack,pack,another clip is already called x"
         in (tmp_path / "pack/failures.csv").read_text()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from pathlib import Path
@@ -13,9 +12,8 @@ import pytest
 from PIL import Image
 
 from reelpack.core.errors import UserError
-from reelpack.packs import Entry, get_format, publish
-from reelpack.packs.verify import verify_pack
-from tests.packs.samples import ONE, TWO, DrawnFrames, context, entry
+from reelpack.packs import Entry, get_format
+from tests.packs.samples import ONE, TWO, DrawnFrames, context, entry, put_whole, read_failures
 from tests.support.clips import picture
 
 KINETICS = {
@@ -29,10 +27,7 @@ PICTURES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".tiff", ".webp")
 def put(folder: Path, name: str, items: list[Entry], **settings: Any) -> list[dict[str, str]]:
     """Publish and return the failures."""
     about = context(ONE, settings={"encoder": None, **settings})
-    publish(folder, get_format(name), items, about, failures=[], provenance={})
-    assert verify_pack(folder).differences == ()
-    with (folder / "failures.csv").open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    return read_failures(put_whole(folder, name, items, about))
 
 
 def clip(clip_id: str, order: int = 0, frames: int = 2, **options: Any) -> Entry:

@@ -7,27 +7,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reelpack.core.errors import ClipError
-from reelpack.packs.names import SeenIds, TakenNames, check_path, is_folder_name, safe_key
+from reelpack.packs.names import SeenIds, TakenNames, check_path, is_file_name, make_key
 
 TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
 
 
 @given(TEXTS)
 def test_a_key_holds_no_dots_slashes_or_blanks_and_tells_the_id(clip_id):
-    key = safe_key(clip_id)
+    key = make_key(clip_id)
     assert set(key).isdisjoint("./ \\\0\n")
     assert key.isascii()
     assert unquote(key) == clip_id
 
 
 def test_plain_ids_are_their_own_keys():
-    assert safe_key("v_Archery_g01-c02~") == "v_Archery_g01-c02~"
-    assert safe_key("a/b c.d") == "a%2Fb%20c%2Ed"
+    assert make_key("v_Archery_g01-c02~") == "v_Archery_g01-c02~"
+    assert make_key("a/b c.d") == "a%2Fb%20c%2Ed"
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\0b", "ü" * 128])
 def test_what_no_folder_can_be_called(name):
-    assert not is_folder_name(name)
+    assert not is_file_name(name)
 
 
 @pytest.mark.parametrize("path", ["a//b", "/a", "a/", "a/../b", "x" * 256 + "/b"])

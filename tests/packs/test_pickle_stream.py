@@ -71,7 +71,7 @@ def test_a_cut_or_changed_file_is_noticed(values, read):
     for cut in range(len(data)):
         with pytest.raises((EOFError, ValueError)):
             list(read(io.BytesIO(data[:cut])))
-    with pytest.raises(ValueError, match="no entry and no end"):
+    with pytest.raises(ValueError, match="neither an entry nor the end"):
         list(read(io.BytesIO(data + b".")))
     with pytest.raises(ValueError, match="not as it was written"):
         list(read(io.BytesIO(pickle.dumps(values))))

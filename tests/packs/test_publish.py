@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
@@ -20,11 +19,9 @@ from hypothesis import strategies as st
 from reelpack.config.pack_rules import Kind
 from reelpack.core import whole_folder
 from reelpack.core.errors import UserError
-from reelpack.packs import Entry, get_format, publish
+from reelpack.packs import Entry
 from reelpack.packs.verify import verify_pack
-from tests.packs.samples import ONE, cases, context, entries, entry, failure
-
-VIMPAC = get_format("vimpac_lmdb")
+from tests.packs.samples import ONE, cases, context, entries, entry, failure, put, read_failures
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -39,18 +36,14 @@ def listing(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
 
 
-def put(folder: Path, count: int = 5, **options: Any) -> dict[str, int]:
-    options = {"failures": [], "provenance": {"recipe": "small"}, **options}
-    return publish(folder, VIMPAC, entries(count), context(), **options)
-
-
-def test_unknown_formats_are_named_with_the_known_ones() -> None:
-    with pytest.raises(UserError, match=r"lvt_codes, .*vimpac_lmdb"):
-        get_format("lmbd")
+def put_lmdb(folder: Path, count: int = 5, **options: Any) -> dict[str, int]:
+    return put(folder, "vimpac_lmdb", entries(count), context(), **options)
 
 
 def test_a_pack_holds_its_records(tmp_path: Path) -> None:
-    counts = put(tmp_path / "deep/pack", failures=[failure("b", 9), failure("a", 7)], expected=7)
+    counts = put_lmdb(
+        tmp_path / "deep/pack", failures=[failure("b", 9), failure("a", 7)], expected=7
+    )
     pack = tmp_path / "deep/pack"
     assert counts == {"clips": 7, "entries": 5, "failed": 2}
     assert (pack / "failures.csv").read_bytes() == (
@@ -69,7 +62,7 @@ def test_a_pack_holds_its_records(tmp_path: Path) -> None:
 
 
 def test_sha256sum_agrees(tmp_path: Path) -> None:
-    put(tmp_path / "pack")
+    put_lmdb(tmp_path / "pack")
     checked = subprocess.run(
         ["sha256sum", "--check", "--strict", "checksums.sha256"],
         cwd=tmp_path / "pack",
@@ -86,24 +79,17 @@ def test_sha256sum_agrees(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "kind"), cases())
 def test_the_same_input_gives_the_same_bytes(tmp_path: Path, name: str, kind: Kind) -> None:
     for folder in ("one", "two"):
-        publish(
-            tmp_path / folder,
-            get_format(name),
-            entries(40, variants=ONE, kind=kind),
-            context(ONE),
-            failures=[],
-            provenance={},
-        )
+        put(tmp_path / folder, name, entries(40, variants=ONE, kind=kind), context(ONE))
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
 
 
 def test_a_new_pack_takes_the_old_ones_place(tmp_path: Path) -> None:
     pack = tmp_path / "pack"
-    put(pack, 5)
+    put_lmdb(pack, 5)
     (pack / "stale.npy").write_bytes(b"x")
     # As a workflow does before it runs the job again.
     (pack / "provenance.json").unlink()
-    put(pack, 3)
+    put_lmdb(pack, 3)
     assert verify_pack(pack).differences == ()
     assert verify_pack(pack).entries == 3
     assert listing(tmp_path) == ["pack"]
@@ -112,8 +98,8 @@ def test_a_new_pack_takes_the_old_ones_place(tmp_path: Path) -> None:
 def test_file_systems_without_exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whole_folder, "_exchange", lambda one, other: False)
     pack = tmp_path / "pack"
-    put(pack, 5)
-    put(pack, 3)
+    put_lmdb(pack, 5)
+    put_lmdb(pack, 3)
     assert verify_pack(pack).entries == 3
     assert listing(tmp_path) == ["pack"]
 
@@ -121,13 +107,13 @@ def test_file_systems_without_exchange(tmp_path: Path, monkeypatch: pytest.Monke
 def test_leftovers_of_this_pack_only_are_cleared(tmp_path: Path) -> None:
     for name in (".p[1].tmp-0a", ".p[1].old-0a", ".p1.tmp-0a", ".other.tmp-0a"):
         (tmp_path / name / "x").mkdir(parents=True)
-    put(tmp_path / "p[1]")
+    put_lmdb(tmp_path / "p[1]")
     assert sorted(listing(tmp_path)) == [".other.tmp-0a", ".p1.tmp-0a", "p[1]"]
 
 
 def test_an_error_half_way_leaves_the_old_pack(tmp_path: Path) -> None:
     pack = tmp_path / "pack"
-    put(pack)
+    put_lmdb(pack)
     before = tree(pack)
 
     def breaking() -> Iterator[Entry]:
@@ -135,7 +121,7 @@ def test_an_error_half_way_leaves_the_old_pack(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        publish(pack, VIMPAC, breaking(), context(), failures=[], provenance={})
+        put(pack, "vimpac_lmdb", breaking(), context())
     assert tree(pack) == before
     assert listing(tmp_path) == ["pack"]
 
@@ -143,21 +129,16 @@ def test_an_error_half_way_leaves_the_old_pack(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "kind"), dict(cases()).items())
 def test_a_killed_writer_leaves_the_old_pack(tmp_path: Path, name: str, kind: Kind) -> None:
     pack = tmp_path / "pack"
-    made = get_format(name)
-    publish(
-        pack, made, entries(4, variants=ONE, kind=kind), context(ONE), failures=[], provenance={}
-    )
+    put(pack, name, entries(4, variants=ONE, kind=kind), context(ONE))
     before = tree(pack)
     script = f"""
         import os, signal
         from pathlib import Path
-        from packs.samples import ONE, context, entries
-        from reelpack.packs import get_format, publish
+        from tests.packs.samples import ONE, context, entries, put
         def dying():
             yield from entries(3, variants=ONE, kind={kind!r})
             os.kill(os.getpid(), signal.SIGKILL)
-        publish(Path({str(pack)!r}), get_format({name!r}), dying(), context(ONE),
-                failures=[], provenance={{}})
+        put(Path({str(pack)!r}), {name!r}, dying(), context(ONE))
     """
     killed = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(script)],
@@ -168,9 +149,7 @@ def test_a_killed_writer_leaves_the_old_pack(tmp_path: Path, name: str, kind: Ki
     assert len(listing(tmp_path)) == 2
     assert tree(pack) == before
     assert verify_pack(pack).differences == ()
-    publish(
-        pack, made, entries(6, variants=ONE, kind=kind), context(ONE), failures=[], provenance={}
-    )
+    put(pack, name, entries(6, variants=ONE, kind=kind), context(ONE))
     assert verify_pack(pack).entries == 6
     assert listing(tmp_path) == ["pack"]
 
@@ -178,9 +157,9 @@ def test_a_killed_writer_leaves_the_old_pack(tmp_path: Path, name: str, kind: Ki
 def test_too_many_missing_clips_stop_with_the_counts(tmp_path: Path) -> None:
     missing = [failure(str(order), order) for order in range(10, 12)]
     with pytest.raises(UserError, match="2 of 7 clips"):
-        put(tmp_path / "pack", failures=missing, max_failed=0.2)
+        put_lmdb(tmp_path / "pack", failures=missing, max_failed=0.2)
     assert listing(tmp_path) == []
-    put(tmp_path / "pack", failures=missing, max_failed=0.3)
+    put_lmdb(tmp_path / "pack", failures=missing, max_failed=0.3)
 
 
 @pytest.mark.parametrize(
@@ -198,13 +177,12 @@ def test_wrong_accounts_are_errors(
     tmp_path: Path, given_entries: list[Entry], failures: list[Any], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        publish(
+        put(
             tmp_path / "pack",
-            VIMPAC,
+            "vimpac_lmdb",
             given_entries,
             context(),
             failures=failures,
-            provenance={},
             expected=2,
         )
 
@@ -216,18 +194,10 @@ def test_refused_clips_are_failures_in_list_order(tmp_path: Path) -> None:
         entry("bad\udcff", 3),
         entry("big", 4, label=40000),
     ]
-    counts = publish(
-        tmp_path / "pack",
-        VIMPAC,
-        items,
-        context(),
-        failures=[failure("gone", 2)],
-        provenance={},
-        expected=5,
-    )
+    missing = [failure("gone", 2)]
+    counts = put(tmp_path / "pack", "vimpac_lmdb", items, context(), failures=missing, expected=5)
     assert counts["failed"] == 4
-    with (tmp_path / "pack/failures.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    rows = read_failures(tmp_path / "pack")
     assert [row["clip_id"] for row in rows] == ["x" * 512, "gone", "bad\\udcff", "big"]
     assert rows[0]["stage"] == "write_pack"
     assert rows[0]["class"] == "pack"
@@ -260,7 +230,7 @@ def test_whatever_the_ids_the_pack_verifies(
         entry(clip_id, order, label=label, variants=ONE, kind=kind, captions=[message])
         for order, (clip_id, label) in enumerate(zip(clip_ids[1:], labels, strict=False))
     ]
-    counts = publish(pack, get_format(name), items, context(ONE), failures=failed, provenance={})
+    counts = put(pack, name, items, context(ONE), failures=failed)
     assert counts["clips"] == len(clip_ids)
     found = verify_pack(pack)
     assert found.differences == ()

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
 import json
 import shutil
@@ -15,9 +14,9 @@ import numpy as np
 import pytest
 
 from reelpack.core.errors import UserError
-from reelpack.packs import get_format, publish
+from reelpack.packs.publish import read_provenance
 from reelpack.packs.verify import verify_pack
-from tests.packs.samples import ONE, cases, context, entries, failure
+from tests.packs.samples import ONE, cases, context, entries, failure, put, refresh
 from tests.support.helpers import ROOT
 
 COMMAND = ROOT / "scripts" / "verify_pack.py"
@@ -28,34 +27,17 @@ CLIPS = 6
 def pack(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     folder = tmp_path / "pack"
     name, kind = request.param
-    publish(
-        folder,
-        get_format(name),
-        entries(CLIPS, variants=ONE, kind=kind, captions=['„Ünï"\n🎬', "b"]),
-        context(ONE, dataset="ucf101", split="train_val"),
-        failures=[failure("gone", 99)],
-        provenance={},
-    )
+    items = entries(CLIPS, variants=ONE, kind=kind, captions=['„Ünï"\n🎬', "b"])
+    about = context(ONE, dataset="ucf101", split="train_val")
+    put(folder, name, items, about, failures=[failure("gone", 99)])
     return folder
 
 
 def data_file(pack: Path) -> Path:
-    """One file with tokens, features or pictures in it."""
-    real = (path for path in pack.glob("**/*") if not path.parent.is_symlink())
-    endings = (".mdb", ".npy", ".npz", ".png", ".jpg", ".tar", ".h5", ".parquet", ".pkl", ".tsv")
-    return sorted(
-        path for path in real if path.suffix in endings and path.name != "entries.parquet"
-    )[0]
-
-
-def refresh(pack: Path) -> None:
-    """Make the checksums right again, so that only rereading can find a fault."""
-    lines = []
-    for line in (pack / "checksums.sha256").read_text().splitlines():
-        name = line[66:]
-        if (pack / name).exists():
-            lines.append(f"{hashlib.sha256((pack / name).read_bytes()).hexdigest()}  {name}\n")
-    (pack / "checksums.sha256").write_text("".join(lines))
+    """One file with tokens, features or image files in it."""
+    pack_format, _ = read_provenance(pack)
+    part = next(iter(pack_format.list_parts(pack)))
+    return pack / next(iter(part.files))
 
 
 def cut(path: Path, keep: float = 0.6) -> None:

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from reelpack.core.errors import ClipError, UserError
-from reelpack.packs import Entry, PackContext, Variant, get_format, publish
+from reelpack.packs import Entry, PackContext, Variant, get_format
 from reelpack.packs import vimpac_lmdb as module
 from reelpack.packs.verify import verify_pack
-from reelpack.packs.vimpac_lmdb import VimpacTokens, folder_name
-from tests.packs.samples import ONE, TWO, context, entries, entry, failure
+from reelpack.packs.vimpac_lmdb import VimpacTokens, name_folder
+from tests.packs.samples import ONE, TWO, context, entries, entry, failure, put
 
 FORMAT = get_format("vimpac_lmdb")
 TRAINING_SET = tuple(
@@ -26,8 +26,8 @@ TRAINING_SET = tuple(
 )
 
 
-def put(folder: Path, items: list[Entry], about: PackContext) -> Path:
-    publish(folder, FORMAT, items, about, failures=[failure("gone", 10**6)], provenance={})
+def put_lmdb(folder: Path, items: list[Entry], about: PackContext) -> Path:
+    put(folder, "vimpac_lmdb", items, about, failures=[failure("gone", 10**6)])
     return folder
 
 
@@ -40,7 +40,7 @@ def raw(folder: Path) -> dict[bytes, bytes]:
 
 
 def test_folder_holds_what_the_published_writer_leaves(tmp_path: Path) -> None:
-    pack = put(tmp_path / "pack", list(entries(5)), context())
+    pack = put_lmdb(tmp_path / "pack", list(entries(5)), context())
     folder = pack / "dalle_toy_train_fps2_hflip1_160center128"
     assert sorted(path.name for path in folder.iterdir()) == [
         "args.json",
@@ -57,7 +57,7 @@ def test_folder_holds_what_the_published_writer_leaves(tmp_path: Path) -> None:
 
 def test_values_are_numpys_own_archives(tmp_path: Path) -> None:
     item = entry("Class/v_é", 0, label=7)
-    pack = put(tmp_path / "pack", [item], context())
+    pack = put_lmdb(tmp_path / "pack", [item], context())
     tokens = item.arrays["128top"].astype(np.int16)
     expected = io.BytesIO()
     np.savez(expected, tokens=tokens, label=np.array(7, dtype=np.int16))
@@ -67,7 +67,7 @@ def test_values_are_numpys_own_archives(tmp_path: Path) -> None:
 
 def test_a_single_codebook_axis_is_dropped(tmp_path: Path) -> None:
     item = entry("a", 0, shape=(2, 1, 4, 4))
-    pack = put(tmp_path / "pack", [item], context())
+    pack = put_lmdb(tmp_path / "pack", [item], context())
     ((_, tokens, _),) = VimpacTokens(pack / "dalle_toy_train_fps2_hflip0_128top128")
     assert np.array_equal(tokens, item.arrays["128top"][:, 0])
 
@@ -78,38 +78,38 @@ def test_a_single_codebook_axis_is_dropped(tmp_path: Path) -> None:
 def test_recipes_that_do_not_fit_stop(tmp_path: Path, shape: tuple[int, ...], value: int) -> None:
     arrays = {variant.name: np.full(shape, value) for variant in TWO}
     with pytest.raises(UserError, match="clip a"):
-        put(tmp_path / "pack", [Entry("a", 0, None, None, arrays)], context())
+        put_lmdb(tmp_path / "pack", [Entry("a", 0, None, None, arrays)], context())
     assert list(tmp_path.iterdir()) == []
 
 
 def test_floats_are_no_tokens() -> None:
     arrays = {variant.name: np.zeros((2, 4, 4)) for variant in TWO}
     with pytest.raises(UserError, match="float64"):
-        FORMAT.stored(Entry("a", 0, None, None, arrays), context())
+        FORMAT.store(Entry("a", 0, None, None, arrays), context())
 
 
 @pytest.mark.parametrize(("label", "fits"), [(32767, True), (32768, False), (-32769, False)])
 def test_labels_never_wrap(label: int, fits: bool) -> None:
     item = entry("a", 0, label=label)
     if fits:
-        assert FORMAT.stored(item, context()).label == label
+        assert FORMAT.store(item, context()).label == label
     else:
         with pytest.raises(ClipError, match="int16"):
-            FORMAT.stored(item, context())
+            FORMAT.store(item, context())
 
 
 @pytest.mark.parametrize(("clip_id", "fits"), [("é" * 255, True), ("é" * 256, False), ("", False)])
 def test_ids_must_be_lmdb_keys(clip_id: str, fits: bool) -> None:
     if fits:
-        assert FORMAT.stored(entry(clip_id), context()).clip_id == clip_id
+        assert FORMAT.store(entry(clip_id), context()).clip_id == clip_id
     else:
         with pytest.raises(ClipError, match="511"):
-            FORMAT.stored(entry(clip_id), context())
+            FORMAT.store(entry(clip_id), context())
 
 
 def test_a_clip_without_frames_is_refused() -> None:
     with pytest.raises(ClipError, match="no frames"):
-        FORMAT.stored(entry("a", shape=(0, 4, 4)), context())
+        FORMAT.store(entry("a", shape=(0, 4, 4)), context())
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_clip_without_frames_is_refused() -> None:
 )
 def test_folder_names(fps: str | None, encoder: object, variant: Variant, expected: str) -> None:
     about = context((variant,), fps=fps, settings={"encoder": encoder})
-    assert folder_name(about, variant) == expected
+    assert name_folder(about, variant) == expected
 
 
 def test_crops_that_share_a_folder_are_refused() -> None:
@@ -158,7 +158,7 @@ def test_names_that_vimpac_opens_are_there(
 ) -> None:
     items = [entry("a", 0, variants=TRAINING_SET)]
     about = context(TRAINING_SET, dataset=dataset, split=split)
-    pack = put(tmp_path / "pack", items, about)
+    pack = put_lmdb(tmp_path / "pack", items, about)
     moved = pack.rename(tmp_path / "moved")
     for flip in (0, 1):
         for position in ("top", "center", "bottom"):
@@ -174,7 +174,7 @@ def test_names_that_vimpac_opens_are_there(
 def test_many_entries_over_many_commits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_COMMIT_BYTES", 20_000)
     items = [entry(f"{order * 7919 % 3001:04d}", order, variants=ONE) for order in range(3000)]
-    pack = put(tmp_path / "pack", items, context(ONE))
+    pack = put_lmdb(tmp_path / "pack", items, context(ONE))
     (folder,) = (path.parent for path in pack.glob("*/data.mdb"))
     keys = list(raw(folder))
     assert keys == sorted(item.clip_id.encode() for item in items)
@@ -196,7 +196,7 @@ def test_the_map_is_always_large_enough(tmp_path: Path, key_bytes: int, value_by
 
 
 def test_an_empty_split_gives_an_empty_pack(tmp_path: Path) -> None:
-    pack = put(tmp_path / "pack", [], context())
+    pack = put_lmdb(tmp_path / "pack", [], context())
     assert raw(pack / "dalle_toy_train_fps2_hflip0_128top128") == {}
     assert verify_pack(pack).differences == ()
     assert len(VimpacTokens(pack / "dalle_toy_train_fps2_hflip0_128top128")) == 0
@@ -208,7 +208,7 @@ def _first(dataset: VimpacTokens) -> str:
 
 def test_the_dataset_works_in_workers_and_beside_itself(tmp_path: Path) -> None:
     items = list(entries(6))
-    pack = put(tmp_path / "pack", items, context())
+    pack = put_lmdb(tmp_path / "pack", items, context())
     folder = pack / "dalle_toy_train_fps2_hflip0_128top128"
     dataset, twin = VimpacTokens(folder), VimpacTokens(folder)
     got = {clip_id: (tokens, label) for clip_id, tokens, label in dataset}

@@ -11,18 +11,17 @@ import pytest
 from PIL import Image
 
 from reelpack.core.errors import UserError
-from reelpack.packs import Entry, get_format, publish
+from reelpack.packs import Entry
 from reelpack.packs.verify import verify_pack
 from tests.packs.frame_samples import WHOLE, JpegFrames, frame_entry
-from tests.packs.samples import ONE, context, entries, entry
-from tests.packs.test_verify import refresh
-
-FRAMES, VQ = get_format("violet_frames"), get_format("violet_vq")
+from tests.packs.samples import ONE, assert_change_is_found, context, entries, entry, put, put_whole
 
 
-def put(folder: Path, items: list[Entry], *, split: str = "train", **settings: object) -> Path:
+def put_frames(
+    folder: Path, items: list[Entry], *, split: str = "train", **settings: object
+) -> Path:
     about = context(WHOLE, dataset="webvid", split=split, settings=settings)
-    publish(folder, FRAMES, items, about, failures=[], provenance={})
+    put(folder, "violet_frames", items, about)
     return folder
 
 
@@ -42,7 +41,7 @@ def names(pack: Path) -> list[str]:
 
 def test_the_dictionary_holds_the_frames_of_every_video(tmp_path):
     items = clips()
-    pack = put(tmp_path / "pack", items, files=["pkl"], text="retrieval")
+    pack = put_frames(tmp_path / "pack", items, files=["pkl"], text="retrieval")
     assert names(pack) == ["img_webvid.pkl", "provenance.json", "txt_webvid-retrieval.json"]
     with (pack / "img_webvid.pkl").open("rb") as file:
         found = pickle.load(file)
@@ -58,7 +57,7 @@ def test_the_dictionary_holds_the_frames_of_every_video(tmp_path):
 
 def test_pretraining_reads_lines_by_offset_and_every_id_has_a_text(tmp_path):
     items = clips()
-    pack = put(tmp_path / "pack", items, files=["tsv"], text="pretrain", dataset_name="web")
+    pack = put_frames(tmp_path / "pack", items, files=["tsv"], text="pretrain", dataset_name="web")
     assert names(pack) == [
         "img_web_train_0.tsv", "img_web_train_1.tsv", "provenance.json", "txt_web.json",
     ]  # fmt: skip
@@ -79,7 +78,7 @@ def test_pretraining_reads_lines_by_offset_and_every_id_has_a_text(tmp_path):
 
 
 def test_a_validation_set_is_one_file(tmp_path):
-    pack = put(tmp_path / "pack", clips(), split="val", text="pretrain")
+    pack = put_frames(tmp_path / "pack", clips(), split="val", text="pretrain")
     assert names(pack) == [
         "img_webvid.pkl", "img_webvid_val.tsv", "provenance.json", "txt_webvid.json",
     ]  # fmt: skip
@@ -89,25 +88,25 @@ def test_a_validation_set_is_one_file(tmp_path):
 
 def test_a_clip_without_text_fails_where_pretraining_needs_one(tmp_path):
     items = [*clips(3), frame_entry("mute", 3, captions=())]
-    pack = put(tmp_path / "pack", items, text="pretrain")
+    pack = put_frames(tmp_path / "pack", items, text="pretrain")
     failed = (pack / "failures.csv").read_text().splitlines()[1]
     assert failed.startswith('mute,write_pack,pack,"the clip has no caption, which')
     assert "mute" not in json.loads((pack / "txt_webvid.json").read_text())["train"]
-    other = put(tmp_path / "other", items, text="retrieval")
+    other = put_frames(tmp_path / "other", items, text="retrieval")
     assert (other / "failures.csv").read_text().count("\n") == 1
     assert verify_pack(pack).differences == verify_pack(other).differences == ()
 
 
 @pytest.mark.parametrize("clip_id", ["a/b\tc", "a/b\nc", " b"])
 def test_an_id_that_breaks_a_line_fails(tmp_path, clip_id):
-    pack = put(tmp_path / "pack", [frame_entry(clip_id), frame_entry("good", 1)])
+    pack = put_frames(tmp_path / "pack", [frame_entry(clip_id), frame_entry("good", 1)])
     assert "the id's last part is empty, or has a tab" in (pack / "failures.csv").read_text()
     with (pack / "img_webvid.pkl").open("rb") as file:
         assert list(pickle.load(file)) == ["good"]
 
 
 def test_two_clips_of_one_name_are_told(tmp_path):
-    pack = put(tmp_path / "pack", [frame_entry("a/x"), frame_entry("b/x", 1)])
+    pack = put_frames(tmp_path / "pack", [frame_entry("a/x"), frame_entry("b/x", 1)])
     assert (
         "b/x,write_pack,pack,another clip is already called x"
         in (pack / "failures.csv").read_text()
@@ -116,7 +115,7 @@ def test_two_clips_of_one_name_are_told(tmp_path):
 
 
 def test_the_same_clips_give_the_same_bytes(tmp_path):
-    one, other = (put(tmp_path / name, clips(), text="pretrain") for name in "ab")
+    one, other = (put_frames(tmp_path / name, clips(), text="pretrain") for name in "ab")
     checksums = [(pack / "checksums.sha256").read_text() for pack in (one, other)]
     assert checksums[0] == checksums[1]
 
@@ -132,16 +131,12 @@ def test_the_same_clips_give_the_same_bytes(tmp_path):
     ],
 )
 def test_a_change_is_found_without_checksums(tmp_path, name, old, new):
-    pack = put(tmp_path / "pack", clips(), text="pretrain")
-    data = (pack / name).read_bytes()
-    assert old in data
-    (pack / name).write_bytes(data.replace(old, new, 1))
-    refresh(pack)
-    assert verify_pack(pack).differences
+    pack = put_frames(tmp_path / "pack", clips(), text="pretrain")
+    assert_change_is_found(pack, name, old, new)
 
 
 def test_a_damaged_file_is_not_read_again(tmp_path):
-    pack = put(tmp_path / "pack", clips())
+    pack = put_frames(tmp_path / "pack", clips())
     path = pack / "img_webvid.pkl"
     path.write_bytes(path.read_bytes()[:-100])
     assert any("img_webvid.pkl" in line for line in verify_pack(pack).differences)
@@ -151,17 +146,16 @@ def test_a_damaged_file_is_not_read_again(tmp_path):
 def test_tokens_are_one_array_per_video(tmp_path, shape):
     items = list(entries(4, variants=ONE, shape=shape))
     about = context(ONE, dataset="webvid")
-    publish(tmp_path / "pack", VQ, items, about, failures=[], provenance={})
+    put_whole(tmp_path / "pack", "violet_vq", items, about)
     with (tmp_path / "pack/vq_webvid.pkl").open("rb") as file:
         found = pickle.load(file)
     for item in items:
         tokens = found[item.clip_id.rpartition("/")[2]]
         assert tokens.dtype == np.int16
         np.testing.assert_array_equal(tokens, item.arrays["center64"].reshape(5, 7, 7))
-    assert verify_pack(tmp_path / "pack").differences == ()
 
 
 def test_tokens_of_another_shape_are_refused(tmp_path):
     wrong = entry("a", variants=ONE, shape=(5, 2, 7, 7))
     with pytest.raises(UserError, match=r"shape \[5, 2, 7, 7\], allowed are \[T, h, w\] and"):
-        publish(tmp_path / "pack", VQ, [wrong], context(ONE), failures=[], provenance={})
+        put(tmp_path / "pack", "violet_vq", [wrong], context(ONE))

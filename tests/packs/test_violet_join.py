@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 
 from reelpack.core.errors import DamagedError, UserError
-from reelpack.packs import get_format, publish
 from reelpack.packs.violet_join import join_violet
 from tests.packs.frame_samples import WHOLE, frame_entry
-from tests.packs.samples import ONE, context, entry
+from tests.packs.samples import ONE, context, entry, put
 
 
 @pytest.fixture
@@ -27,7 +26,7 @@ def packs(tmp_path) -> list[Path]:
         for name, (items, settings) in sets.items():
             made.append(tmp_path / split / name)
             made[-1].parent.mkdir(exist_ok=True)
-            publish(made[-1], get_format(name), items, settings, failures=[], provenance={})
+            put(made[-1], name, items, settings)
     return made
 
 
@@ -52,7 +51,7 @@ def test_files_of_one_name_become_one(tmp_path, packs):
 
 
 def test_mistakes_are_one_line(tmp_path, packs):
-    with pytest.raises(UserError, match="no violet_frames or violet_vq pack"):
+    with pytest.raises(UserError, match="not a violet_frames or violet_vq pack"):
         join_violet([tmp_path], tmp_path / "_data")
     with pytest.raises(UserError, match=r"two packs of one split|video a is in another"):
         join_violet([packs[0], packs[0]], tmp_path / "_data")

@@ -17,7 +17,7 @@ from reelpack.lists.manifest import MANIFEST_COLUMNS
 from reelpack.packs import Variant, get_format
 from reelpack.packs.split_shards import SplitCodes, read_manifest
 from reelpack.packs.verify import verify_pack
-from reelpack.packs.write import variant_of, write_pack
+from reelpack.packs.write import make_variant, write_pack
 
 CARD = {
     "frames": {"fps": "2", "shorter_side": 8, "scaler": "bicubic"},
@@ -194,8 +194,8 @@ def test_changed_tokens_are_refused(tmp_path):
 def test_variants():
     square = {"every": True, "square": 64, "scaler": "bicubic"}
     cut = {"size": 8, "position": "top", "hflip": True}
-    assert variant_of(Product(square, None)) == Variant("every_square64_whole", square=64)
-    assert variant_of(Product(CARD["frames"], cut)) == Variant(
+    assert make_variant(Product(square, None)) == Variant("every_square64_whole", square=64)
+    assert make_variant(Product(CARD["frames"], cut)) == Variant(
         "fps2_short8_top8_hflip", shorter_side=8, size=8, position="top", hflip=True
     )
 

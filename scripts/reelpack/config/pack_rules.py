@@ -1,13 +1,14 @@
-"""What planning knows of pack formats and encoders, without loading any of their code.
+"""What planning knows of pack formats, without loading any of their code.
 
 A recipe packs one kind of content: `tokens` (integers), `features` (floats) or, without an encoder,
-`frames`. A format says here which kinds it takes and which keys of `pack` it reads.
+`frames`. `FORMAT_RULES` has one row per format, which says the kinds it takes and the keys of `pack` it
+reads; the schema of recipes is made from it. The code of a format is `packs/{name}.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from reelpack.config.encoder_cards import encoder_card
@@ -17,7 +18,31 @@ Kind = Literal["tokens", "features", "frames"]
 # Rules of `frames` that give every clip the same number of frames.
 FIXED_COUNTS = ("favd", "uniform", "violet")
 _ALL: frozenset[Kind] = frozenset({"tokens", "features", "frames"})
-_PICTURES = ("image", "quality")
+_TOKENS: frozenset[Kind] = frozenset({"tokens"})
+_FEATURES: frozenset[Kind] = frozenset({"features"})
+_FRAMES: frozenset[Kind] = frozenset({"frames"})
+
+
+@dataclass(frozen=True)
+class PackKey:
+    """A key of a recipe's `pack`, as one format reads it.
+
+    Attributes:
+        values: the JSON Schema of its values, the same in all formats that read the key.
+        meaning: what it does, for people.
+        default: what holds where a recipe does not say it; None where `meaning` says that.
+    """
+
+    values: Mapping[str, Any]
+    meaning: str
+    default: Any = None
+
+    @property
+    def description(self) -> str:
+        """What it does and what is usual."""
+        if self.default is None or isinstance(self.default, bool | tuple):
+            return self.meaning
+        return f"{self.meaning} (default {self.default})"
 
 
 @dataclass(frozen=True)
@@ -25,7 +50,8 @@ class FormatRules:
     """What a recipe must keep to.
 
     Attributes:
-        version: the format's own `version`, part of write_pack's result.
+        version: part of write_pack's result; raised by hand when the format's bytes change.
+        description: what the pack is, for people.
         takes: kinds of content.
         several: whether a pack may hold several crop sets.
         keys: what `pack` may say besides `format`.
@@ -36,60 +62,168 @@ class FormatRules:
     """
 
     version: int
+    description: str
     takes: frozenset[Kind]
-    several: bool
-    keys: frozenset[str] = frozenset()
+    several: bool = False
+    keys: Mapping[str, PackKey] = field(default_factory=dict)
     jpeg: bool = False
     audio: bool = False
     fixed: bool = False
     one_codebook: bool = False
 
 
-FORMAT_RULES: dict[str, FormatRules] = {
-    "vimpac_lmdb": FormatRules(1, frozenset({"tokens"}), True, one_codebook=True),
-    "lvt_codes": FormatRules(
-        1, frozenset({"tokens"}), False, frozenset({"dataset_name", "class_folders"})
+_NAME = {"type": "string", "pattern": "^[A-Za-z0-9_.-]+$"}
+_FIRST_NUMBER = {"type": "integer", "minimum": 0, "maximum": 1_000_000_000}
+_CLIPS = {"type": "integer", "minimum": 1, "maximum": 10_000_000}
+_IMAGES = {
+    "image": PackKey(
+        {"enum": ["png", "jpeg", "webp"]}, "kind of image file of frames; png is lossless", "png"
     ),
-    "png_folders": FormatRules(1, frozenset({"frames"}), False, frozenset({"first_number"})),
+    "quality": PackKey(
+        {"type": "integer", "minimum": 1, "maximum": 100},
+        "with image jpeg or webp, quality as Pillow takes it",
+        90,
+    ),
+}
+_VIOLET_NAME = PackKey(_NAME, "the name in file names instead of the dataset's")
+
+FORMAT_RULES: dict[str, FormatRules] = {
+    "vimpac_lmdb": FormatRules(
+        1, "one LMDB folder per crop set", _TOKENS, several=True, one_codebook=True
+    ),
+    "lvt_codes": FormatRules(
+        1,
+        "one .npy file of codes per frame",
+        _TOKENS,
+        keys={
+            "dataset_name": PackKey(_NAME, "the folder's name instead of {dataset}_{split}_seq"),
+            "class_folders": PackKey(
+                {"type": "boolean"},
+                "put each video below its class folder, as the Kinetics reader wants",
+                False,
+            ),
+        },
+    ),
+    "png_folders": FormatRules(
+        1,
+        "the Latent Video Transformer's frames, one folder of PNG files per clip",
+        _FRAMES,
+        keys={"first_number": PackKey(_FIRST_NUMBER, "the first frame's number", 1)},
+    ),
     "frame_folders": FormatRules(
-        1, frozenset({"frames"}), False, frozenset({"first_number", *_PICTURES})
+        1,
+        "one folder of image files per clip, by its id",
+        _FRAMES,
+        keys={"first_number": PackKey(_FIRST_NUMBER, "the first frame's number", 0), **_IMAGES},
     ),
     "webdataset": FormatRules(
-        1, _ALL, True, frozenset({"samples_per_shard", "shard_bytes", *_PICTURES})
+        1,
+        "tar shards",
+        _ALL,
+        several=True,
+        keys={
+            "samples_per_shard": PackKey(_CLIPS, "clips per tar", 1000),
+            "shard_bytes": PackKey(
+                {"type": "integer", "minimum": 1},
+                "instead of samples_per_shard, a tar ends behind the clip that fills it",
+            ),
+            **_IMAGES,
+        },
     ),
-    "parquet": FormatRules(1, _ALL, True, frozenset({"samples_per_shard", *_PICTURES})),
-    "hdf5": FormatRules(1, _ALL, True, frozenset(_PICTURES)),
+    "parquet": FormatRules(
+        1,
+        "a folder that Hugging Face datasets loads",
+        _ALL,
+        several=True,
+        keys={"samples_per_shard": PackKey(_CLIPS, "clips per file", 10_000), **_IMAGES},
+    ),
+    "hdf5": FormatRules(1, "one file", _ALL, several=True, keys=_IMAGES),
     "violet_frames": FormatRules(
         1,
-        frozenset({"frames"}),
-        False,
-        frozenset({"dataset_name", "files", "text", "task"}),
+        "VIOLET's JPEG frames and texts",
+        _FRAMES,
+        keys={
+            "dataset_name": _VIOLET_NAME,
+            "files": PackKey(
+                {
+                    "type": "array",
+                    "minItems": 1,
+                    "uniqueItems": True,
+                    "items": {"enum": ["pkl", "tsv"]},
+                },
+                "img_{name}.pkl for downstream tasks, or TSV files for pre-training; both unless said",
+                ("pkl", "tsv"),
+            ),
+            "text": PackKey(
+                {"enum": ["none", "pretrain", "retrieval"]},
+                "also write txt_{name}.json with the texts of each video, or txt_{task}.json with pairs",
+                "none",
+            ),
+            "task": PackKey(_NAME, "the task in the name of the texts instead of {name}-retrieval"),
+        },
         jpeg=True,
+    ),
+    "violet_vq": FormatRules(
+        1, "VIOLET's tokens", _TOKENS, keys={"dataset_name": _VIOLET_NAME}, one_codebook=True
     ),
     "favd_tsv": FormatRules(
         1,
-        frozenset({"frames"}),
-        False,
-        frozenset({"video_prefix"}),
+        "FAVDBench's frames, sound and texts",
+        _FRAMES,
+        keys={
+            "video_prefix": PackKey(
+                {"type": "string", "pattern": r"^[^\t\n\r]*$"},
+                "what stands before a video's name in its key",
+                "datasets/videos/",
+            )
+        },
         jpeg=True,
         audio=True,
         fixed=True,
     ),
-    "favd_frames": FormatRules(1, frozenset({"frames"}), False, jpeg=True, fixed=True),
-    "violet_vq": FormatRules(
-        1, frozenset({"tokens"}), False, frozenset({"dataset_name"}), one_codebook=True
+    "favd_frames": FormatRules(1, "FAVDBench's frame folders", _FRAMES, jpeg=True, fixed=True),
+    "hero_npz": FormatRules(
+        1,
+        "one .npz file of features per video",
+        _FEATURES,
+        keys={
+            "dtype": PackKey({"enum": ["float16", "float32"]}, "how features are stored", "float16")
+        },
     ),
-    "hero_npz": FormatRules(1, frozenset({"features"}), False, frozenset({"dtype"})),
 }
 
 
-def frame_count(frames: Mapping[str, Any]) -> int:
+def make_pack_schema() -> dict[str, Any]:
+    """Return the JSON Schema of a recipe's `pack`: every format, and every key that one of them reads."""
+    about = (f"{name}: {rules.description}." for name, rules in FORMAT_RULES.items())
+    formats = {"enum": list(FORMAT_RULES), "description": " ".join(about)}
+    keys = {key: None for rules in FORMAT_RULES.values() for key in rules.keys}
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "required": ["format"],
+        "description": "The file set a trainer opens.",
+        "properties": {"format": formats, **{key: _make_key_schema(key) for key in keys}},
+    }
+
+
+def _make_key_schema(key: str) -> dict[str, Any]:
+    readers: dict[str, list[str]] = {}
+    for name, rules in FORMAT_RULES.items():
+        if key in rules.keys:
+            values = rules.keys[key].values
+            readers.setdefault(rules.keys[key].description, []).append(name)
+    texts = (f"{', '.join(names)}: {text}." for text, names in readers.items())
+    return {**values, "description": " ".join(texts)}
+
+
+def count_frames(frames: Mapping[str, Any]) -> int:
     """Return how many frames of every clip a recipe's `frames` gives, for a rule with a fixed count."""
     (count,) = (int(frames[rule]) for rule in FIXED_COUNTS if rule in frames)
     return min(count, int(frames.get("first", count)))
 
 
-def kind_of(encoder: Mapping[str, Any] | None) -> Kind:
+def get_kind(encoder: Mapping[str, Any] | None) -> Kind:
     """Return what a recipe with this `encoder` packs."""
     if encoder is None:
         return "frames"
@@ -107,18 +241,22 @@ def check_format(recipe: Mapping[str, Any], *, crop_sets: int, where: str) -> No
     Raises:
         UserError: one line that names the key, what it may be, and where.
     """
-    pack = recipe["pack"]
-    name, kind = pack["format"], kind_of(recipe["encoder"])
+    _check_content(recipe, crop_sets=crop_sets, where=where)
+    _check_keys(recipe, where=where)
+
+
+def _check_content(recipe: Mapping[str, Any], *, crop_sets: int, where: str) -> None:
+    name, kind = recipe["pack"]["format"], get_kind(recipe["encoder"])
     rules = FORMAT_RULES[name]
     if kind not in rules.takes:
         source = "without an encoder" if recipe["encoder"] is None else recipe["encoder"]["name"]
-        fitting = ", ".join(sorted(n for n, other in FORMAT_RULES.items() if kind in other.takes))
+        fitting = _list_formats(lambda other: kind in other.takes)
         raise UserError(
             f"{where}: pack.format: {name} takes {' or '.join(sorted(rules.takes))}, and the recipe"
             f" gives {kind} ({source}); formats for {kind}: {fitting or 'none'}"
         )
     if recipe.get("audio") is not None and not rules.audio:
-        fitting = ", ".join(sorted(n for n, other in FORMAT_RULES.items() if other.audio))
+        fitting = _list_formats(lambda other: other.audio)
         raise UserError(f"{where}: audio: only with pack.format {fitting}; got {name}")
     last_step = recipe["crop"] or recipe["frames"]
     if rules.fixed and not any(rule in recipe["frames"] for rule in FIXED_COUNTS):
@@ -129,18 +267,28 @@ def check_format(recipe: Mapping[str, Any], *, crop_sets: int, where: str) -> No
     if rules.jpeg and "jpeg" not in last_step:
         step = "crop" if recipe["crop"] else "frames"
         raise UserError(f"{where}: pack.format: {name} holds JPEG files: give {step}.jpeg")
-    for key in sorted(set(pack) - {"format"} - rules.keys):
-        readers = ", ".join(sorted(n for n, other in FORMAT_RULES.items() if key in other.keys))
-        raise UserError(f"{where}: pack.{key}: only for {readers}; got {name}")
+    if crop_sets > 1 and not rules.several:
+        raise UserError(f"{where}: pack: {name} holds one crop set; got {crop_sets}")
+
+
+def _check_keys(recipe: Mapping[str, Any], *, where: str) -> None:
+    pack = recipe["pack"]
+    foreign = pack.keys() - FORMAT_RULES[pack["format"]].keys.keys() - {"format"}
+    if foreign:
+        key = min(foreign)
+        readers = _list_formats(lambda other: key in other.keys)
+        raise UserError(f"{where}: pack.{key}: only for {readers}; got {pack['format']}")
     if "samples_per_shard" in pack and "shard_bytes" in pack:
         raise UserError(
             f"{where}: pack: at most one of samples_per_shard and shard_bytes; got both"
         )
-    if kind != "frames" and not set(_PICTURES).isdisjoint(pack):
+    if recipe["encoder"] is not None and not _IMAGES.keys().isdisjoint(pack):
         raise UserError(
-            f"{where}: pack: {' and '.join(_PICTURES)} are only for recipes without an encoder"
+            f"{where}: pack: {' and '.join(_IMAGES)} are only for recipes without an encoder"
         )
     if "quality" in pack and pack.get("image", "png") == "png":
         raise UserError(f"{where}: pack.quality: only for image jpeg and webp; png is lossless")
-    if crop_sets > 1 and not rules.several:
-        raise UserError(f"{where}: pack: {name} holds one crop set; got {crop_sets}")
+
+
+def _list_formats(fits: Callable[[FormatRules], bool]) -> str:
+    return ", ".join(sorted(name for name, rules in FORMAT_RULES.items() if fits(rules)))

@@ -17,6 +17,7 @@ from jsonschema.validators import extend
 from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
+from reelpack.config.pack_rules import make_pack_schema
 from reelpack.core.errors import UserError
 
 SCHEMA_FOLDER = Path(__file__).parents[3] / "rules" / "schemas"
@@ -53,8 +54,9 @@ _Validator: Any = extend(  # type: ignore[no-untyped-call]
 
 @cache
 def load_schemas() -> dict[str, Any]:
-    """Return all schemas by file name, as YAML gives them."""
-    return {path.name: load_yaml(path) for path in sorted(SCHEMA_FOLDER.glob("*.schema.yaml"))}
+    """Return all schemas by file name, as YAML gives them; that of packs is made of their rules."""
+    schemas = {path.name: load_yaml(path) for path in sorted(SCHEMA_FOLDER.glob("*.schema.yaml"))}
+    return {**schemas, "pack.schema.yaml": make_pack_schema()}
 
 
 @cache

@@ -125,7 +125,7 @@ class Pictures:
         return self._digest
 
 
-def kept(frames: FrameSequence) -> Pictures:
+def keep_files(frames: FrameSequence) -> Pictures:
     """Return a clip's frames as the files that the shard keeps."""
     return Pictures(len(frames), frames.file)
 
@@ -153,7 +153,7 @@ def decode_picture(data: bytes) -> Frame:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 
 
-def encoded(
+def convert_frames(
     frames: FrameSequence,
     *,
     image: ImageKind = "png",
@@ -163,9 +163,9 @@ def encoded(
     """Return a clip's frames as picture files; PNG files are the shard's own."""
     if image == "png":
         return Pictures(len(frames), frames.png)
-    convert = partial(_encoded_again, image=image, quality=quality)
+    convert = partial(_encode_again, image=image, quality=quality)
     return Pictures(len(frames), frames.file, convert=convert, pool=pool)
 
 
-def _encoded_again(data: bytes, *, image: ImageKind, quality: int) -> bytes:
+def _encode_again(data: bytes, *, image: ImageKind, quality: int) -> bytes:
     return encode_picture(decode_picture(data), image=image, quality=quality)

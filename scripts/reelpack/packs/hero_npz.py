@@ -12,34 +12,20 @@ Settings read: `dtype`, by default float16.
 from __future__ import annotations
 
 import csv
-import os
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 
 from reelpack.core.errors import ClipError, UserError
 from reelpack.core.names import NAME_BYTES, is_too_long
-from reelpack.packs.base import (
-    Array,
-    Entry,
-    PackContext,
-    PackDamage,
-    PackEntry,
-    PackFormat,
-    StoredEntry,
-    only_arrays,
-    only_variant,
-    stored_array,
-)
+from reelpack.packs.content import get_array, require_arrays
+from reelpack.packs.entries import Array, Entry, PackContext, PackEntry, StoredEntry
+from reelpack.packs.listing import CsvTable, ListedFormat, waiting_folder
+from reelpack.packs.names import is_file_name
 
-_VIDEOS = "videos.csv"
-_COLUMNS = ("clip_id", "label", "rows", "video_path", "feature_path", "variant")
-_INFO_COLUMNS = ("video_path", "feature_path")
-_DEFAULT_DTYPE = "float16"
 # What the extractor calls its models, where that is another name than ours.
 _NAMES = {
     "resnet152": "resnet",
@@ -51,130 +37,90 @@ _NAMES = {
 }
 
 
-class HeroNpz(PackFormat):
+@dataclass(frozen=True)
+class HeroVideo:
+    """One row of `videos.csv`."""
+
+    clip_id: str
+    label: int | None
+    rows: int
+    video_path: str
+    feature_path: str
+    variant: str
+
+    def list_files(self) -> list[str]:
+        """Return the clip's file, relative to the pack."""
+        return [self.feature_path]
+
+    def read(self, folder: Path) -> PackEntry:
+        """Read the features from a pack: float[rows, d]."""
+        with np.load(folder / self.feature_path, allow_pickle=False) as arrays:
+            rows = arrays["features"]
+        return PackEntry(self.variant, self.clip_id, self.label, rows, {"video": self.video_path})
+
+
+class HeroNpz(ListedFormat):
     """A folder of `.npz` files, one per clip."""
 
-    name = "hero_npz"
-    version = 1
+    table = CsvTable(HeroVideo)
+    index = table.name
 
-    def check(self, context: PackContext) -> None:
-        """Raise `UserError` when the recipe has several crops."""
-        only_variant(context, what=self.name)
-
-    def stored(self, entry: Entry, context: PackContext) -> StoredEntry:
+    def store(self, entry: Entry, context: PackContext) -> StoredEntry:
         """Return features as float16[rows, d], or float32.
 
         Raises:
-            ClipError: there are no rows, a number does not fit, or the id is no file name.
+            ClipError: there are no rows, a number does not fit, or the id cannot be a file's name.
             UserError: the array holds no floats, or has another shape.
         """
-        dtype = np.dtype(context.settings.get("dtype", _DEFAULT_DTYPE))
-        given = only_arrays(entry.arrays, what=self.name)
-        arrays = {name: _features(entry, rows, dtype) for name, rows in given.items()}
-        if is_too_long(f"{_base(entry.clip_id)}.npz"):
+        dtype = np.dtype(self.get_setting(context, "dtype"))
+        given = require_arrays(entry, self)
+        arrays = {name: _cast_features(entry, rows, dtype) for name, rows in given.items()}
+        file = f"{_get_name(entry.clip_id)}.npz"
+        if is_too_long(file):
             raise ClipError("pack", f"the id is too long for a file name ({NAME_BYTES} bytes)")
-        notes = {"video": entry.video}
-        return StoredEntry(entry.clip_id, entry.label, arrays, notes)
+        if not is_file_name(file):
+            raise ClipError("pack", f"{file[:80]!r} cannot be the name of a file")
+        return StoredEntry(entry.clip_id, entry.label, arrays, {"video": entry.video})
 
-    def write(
-        self,
-        folder: Path,
-        entries: Iterable[StoredEntry],
-        context: PackContext,
-        failed_ids: Callable[[], Sequence[str]],
-    ) -> None:
+    def write(self, folder: Path, entries: Iterable[StoredEntry], context: PackContext) -> None:
         """Write one file per clip, and the two lists in the order of the clips."""
-        del failed_ids
-        variant = only_variant(context, what=self.name).name
+        variant = self.get_crop(context)
         kind = _NAMES.get(context.encoder, context.encoder)
         place = folder / f"{kind}_features"
-        # Which names clash is known only when the last clip has come.
-        waiting = folder / ".waiting"
-        waiting.mkdir()
         clips: list[tuple[str, int | None, int, str]] = []
-        for number, entry in enumerate(entries):
-            rows = stored_array(entry, variant)
-            np.savez(waiting / f"{number}.npz", features=rows)
-            clips.append((entry.clip_id, entry.label, len(rows), str(entry.notes["video"])))
-        files = file_names([clip_id for clip_id, *_ in clips])
-        place.mkdir()
-        for number, file in enumerate(files):
-            (waiting / f"{number}.npz").rename(place / file)
-        waiting.rmdir()
-        with (
-            (folder / _VIDEOS).open("w", encoding="utf-8", newline="") as videos,
-            (folder / f"{kind}_info.csv").open("w", encoding="utf-8", newline="") as info,
-        ):
-            table = csv.writer(videos, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-            table.writerow(_COLUMNS)
+        # Which names clash is known only when the last clip has come.
+        with waiting_folder(folder) as waiting:
+            for number, entry in enumerate(entries):
+                rows = get_array(entry, variant)
+                np.savez(waiting / f"{number}.npz", features=rows)
+                clips.append((entry.clip_id, entry.label, len(rows), str(entry.notes["video"])))
+            files = name_files([clip_id for clip_id, *_ in clips])
+            place.mkdir()
+            for number, file in enumerate(files):
+                (waiting / f"{number}.npz").rename(place / file)
+        videos = [
+            HeroVideo(*clip, f"{place.name}/{file}", variant)
+            for clip, file in zip(clips, files, strict=True)
+        ]
+        self.table.write(folder, videos)
+        with (folder / f"{kind}_info.csv").open("w", encoding="utf-8", newline="") as info:
             listed = csv.writer(info, lineterminator="\n")
-            listed.writerow(_INFO_COLUMNS)
-            for (clip_id, label, count, video), file in zip(clips, files, strict=True):
-                where = f"{place.name}/{file}"
-                shown = "" if label is None else label
-                table.writerow([clip_id, shown, count, video, where, variant])
-                listed.writerow([video, where])
-
-    def read(
-        self, folder: Path, *, damaged: Container[str] = frozenset()
-    ) -> Iterator[PackEntry | PackDamage]:
-        """Read every file that `videos.csv` names."""
-        if _VIDEOS in damaged:
-            yield PackDamage(f"not read again, {_VIDEOS} is damaged")
-            return
-        try:
-            videos = _read_videos(folder)
-        except (OSError, ValueError) as error:
-            yield PackDamage(f"{_VIDEOS}: {error}")
-            return
-        for video in videos:
-            try:
-                if video.file in damaged:
-                    raise ValueError("not read again, it is damaged")
-                rows = video.features(folder)
-            except (OSError, ValueError, EOFError, KeyError, BadZipFile) as error:
-                yield PackDamage(f"{video.file}: {error}", video.variant, video.clip_id)
-                continue
-            yield PackEntry(video.variant, video.clip_id, video.label, rows, {"video": video.video})
+            listed.writerow(("video_path", "feature_path"))
+            listed.writerows((video.video_path, video.feature_path) for video in videos)
 
 
-class HeroFeatures:
-    """The clips of a pack as a map-style dataset, for use with torch's `DataLoader`.
-
-    Items are (clip_id, features float16[rows, d] or float32) in list order.
-    """
-
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        """Read `videos.csv`.
-
-        Args:
-            folder: the pack.
-        """
-        self._folder = Path(folder)
-        self._videos = _read_videos(self._folder)
-
-    def __len__(self) -> int:
-        return len(self._videos)
-
-    def video(self, index: int) -> HeroVideo:
-        """Return what `videos.csv` says of one clip."""
-        return self._videos[index]
-
-    def __getitem__(self, index: int) -> tuple[str, Array]:
-        """Return (clip_id, features[rows, d])."""
-        video = self._videos[index]
-        return video.clip_id, video.features(self._folder)
+FORMAT = HeroNpz()
 
 
-def file_names(clip_ids: Sequence[str]) -> list[str]:
+def name_files(clip_ids: Sequence[str]) -> list[str]:
     """Return a file name for each clip: the last part of its id, or all of it where that clashes.
 
     Raises:
         UserError: two clips still have one name, or a whole id is too long for one.
     """
-    bases = Counter(map(_base, clip_ids))
+    bases = Counter(map(_get_name, clip_ids))
     names = [
-        f"{_base(clip_id) if bases[_base(clip_id)] == 1 else clip_id.replace('/', '%2F')}.npz"
+        f"{_get_name(clip_id) if bases[_get_name(clip_id)] == 1 else clip_id.replace('/', '%2F')}.npz"
         for clip_id in clip_ids
     ]
     uses = Counter(names)
@@ -189,48 +135,11 @@ def file_names(clip_ids: Sequence[str]) -> list[str]:
     return names
 
 
-@dataclass(frozen=True)
-class HeroVideo:
-    """One row of `videos.csv`."""
-
-    clip_id: str
-    label: int | None
-    video: str
-    file: str
-    variant: str
-
-    def features(self, pack: Path) -> Array:
-        """Read the rows: float[rows, d]."""
-        with np.load(pack / self.file, allow_pickle=False) as arrays:
-            rows: Array = arrays["features"]
-            return rows
-
-
-def _read_videos(folder: Path) -> list[HeroVideo]:
-    with (folder / _VIDEOS).open(encoding="utf-8", newline="") as file:
-        table = csv.DictReader(file, strict=True)
-        if tuple(table.fieldnames or ()) != _COLUMNS:
-            raise ValueError(f"its columns are not {', '.join(_COLUMNS)}")
-        try:
-            return [
-                HeroVideo(
-                    clip_id=row["clip_id"],
-                    label=int(row["label"]) if row["label"] else None,
-                    video=row["video_path"],
-                    file=row["feature_path"],
-                    variant=row["variant"],
-                )
-                for row in table
-            ]
-        except (TypeError, csv.Error) as error:
-            raise ValueError(str(error)) from error
-
-
-def _base(clip_id: str) -> str:
+def _get_name(clip_id: str) -> str:
     return clip_id.rpartition("/")[2]
 
 
-def _features(entry: Entry, rows: Array, dtype: np.dtype[np.floating]) -> Array:
+def _cast_features(entry: Entry, rows: Array, dtype: np.dtype[np.floating]) -> Array:
     where = f"hero_npz: features of clip {entry.clip_id}"
     if rows.dtype.kind != "f":
         raise UserError(f"{where} are {rows.dtype}, allowed are floats")

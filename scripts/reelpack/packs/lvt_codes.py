@@ -12,120 +12,105 @@ id, as the Kinetics reader needs.
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from reelpack.core.errors import ClipError, UserError
-from reelpack.packs.base import (
-    Array,
-    Entry,
-    PackContext,
-    PackDamage,
-    PackEntry,
-    PackFormat,
-    StoredEntry,
-    integers,
-    only_arrays,
-    only_variant,
-    stored_array,
-)
-from reelpack.packs.names import is_folder_name
-
-_VIDEOS = "videos.csv"
-_COLUMNS = ("video_idx", "clip_id", "label", "frames", "folder", "variant")
+from reelpack.packs.content import NO_FRAMES, cast_integers, get_array, require_arrays
+from reelpack.packs.entries import Array, Entry, PackContext, PackEntry, StoredEntry
+from reelpack.packs.listing import CsvTable, ListedFormat, waiting_folder
+from reelpack.packs.names import is_file_name
 
 
-class LvtCodes(PackFormat):
+@dataclass(frozen=True)
+class LvtVideo:
+    """One row of `videos.csv`."""
+
+    video_idx: int
+    clip_id: str
+    label: int | None
+    frames: int
+    folder: str
+    variant: str
+
+    def list_files(self) -> list[str]:
+        """Return the file of each frame, relative to the pack."""
+        return [f"{self.folder}/{frame}.npy" for frame in range(self.frames)]
+
+    def read_codes(self, pack: Path) -> Array:
+        """Read the frames: int64[T, nc, h, w]."""
+        return np.stack([np.load(pack / name, allow_pickle=False) for name in self.list_files()])
+
+    def read(self, folder: Path) -> PackEntry:
+        """Read the clip from a pack."""
+        return PackEntry(self.variant, self.clip_id, self.label, self.read_codes(folder))
+
+
+class LvtCodes(ListedFormat):
     """Folders of `.npy` files, one per frame."""
 
-    name = "lvt_codes"
-    version = 1
+    table = CsvTable(LvtVideo)
+    index = table.name
 
     def check(self, context: PackContext) -> None:
         """Raise `UserError` when the recipe has several crops or a name cannot be a folder."""
-        only_variant(context, what=self.name)
-        name = _dataset_name(context)
-        if not is_folder_name(name):
-            raise UserError(f"recipe {context.recipe}: dataset_name {name!r} is no folder name")
+        super().check(context)
+        name = self._get_root(context)
+        if not is_file_name(name):
+            raise UserError(
+                f"recipe {context.recipe}: dataset_name {name!r} cannot be the name of a folder"
+            )
 
-    def stored(self, entry: Entry, context: PackContext) -> StoredEntry:
+    def store(self, entry: Entry, context: PackContext) -> StoredEntry:
         """Return codes as int64[T, nc, h, w]; [T, h, w] counts as one codebook.
 
         Raises:
             ClipError: there are no frames, or the id has no folder that could name its class.
             UserError: the shape is another one.
         """
-        if _class_folders(context) and not is_folder_name(_class_folder(entry.clip_id)):
+        if self.get_setting(context, "class_folders") and not is_file_name(
+            _get_class(entry.clip_id)
+        ):
             raise ClipError("pack", "the id has no folder that could name its class")
-        given = only_arrays(entry.arrays, what=self.name)
-        arrays = {name: _codes(entry, codes) for name, codes in given.items()}
+        given = require_arrays(entry, self)
+        arrays = {name: _cast_codes(entry, codes) for name, codes in given.items()}
         if any(not len(codes) for codes in arrays.values()):
-            raise ClipError("pack", "the clip has no frames")
-        return StoredEntry(clip_id=entry.clip_id, label=entry.label, arrays=arrays)
+            raise ClipError("pack", NO_FRAMES)
+        return StoredEntry(entry.clip_id, entry.label, arrays)
 
-    def write(
-        self,
-        folder: Path,
-        entries: Iterable[StoredEntry],
-        context: PackContext,
-        failed_ids: Callable[[], Sequence[str]],
-    ) -> None:
+    def write(self, folder: Path, entries: Iterable[StoredEntry], context: PackContext) -> None:
         """Write one folder per clip, and `videos.csv`."""
-        del failed_ids
-        variant = only_variant(context, what=self.name).name
-        # The rank of a clip is known only when the last one has come.
-        waiting = folder / ".waiting"
-        waiting.mkdir()
+        variant = self.get_crop(context)
+        root = folder / self._get_root(context)
         clips: list[tuple[bytes, int, int | None, int]] = []
-        for number, entry in enumerate(entries):
-            codes = stored_array(entry, variant)
-            _write_frames(waiting / str(number), codes)
-            clips.append((entry.clip_id.encode(), number, entry.label, len(codes)))
-        clips.sort()
-        root = folder / _dataset_name(context)
-        root.mkdir()
-        with (folder / _VIDEOS).open("w", encoding="utf-8", newline="") as file:
-            table = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
-            table.writerow(_COLUMNS)
-            for index, (key, number, label, frames) in enumerate(clips):
+        videos = []
+        # The rank of a clip is known only when the last one has come.
+        with waiting_folder(folder) as waiting:
+            for number, entry in enumerate(entries):
+                codes = get_array(entry, variant)
+                _write_frames(waiting / str(number), codes)
+                clips.append((entry.clip_id.encode(), number, entry.label, len(codes)))
+            root.mkdir()
+            for index, (key, number, label, frames) in enumerate(sorted(clips)):
                 clip_id = key.decode()
-                parent = root / _class_folder(clip_id) if _class_folders(context) else root
-                place = parent / f"video_{index}"
+                by_class = self.get_setting(context, "class_folders")
+                place = (root / _get_class(clip_id) if by_class else root) / f"video_{index}"
                 place.parent.mkdir(exist_ok=True)
                 (waiting / str(number)).rename(place)
                 where = place.relative_to(folder).as_posix()
-                shown = "" if label is None else label
-                table.writerow([index, clip_id, shown, frames, where, variant])
-        waiting.rmdir()
+                videos.append(LvtVideo(index, clip_id, label, frames, where, variant))
+        self.table.write(folder, videos)
 
-    def read(
-        self, folder: Path, *, damaged: Container[str] = frozenset()
-    ) -> Iterator[PackEntry | PackDamage]:
-        """Read every video that `videos.csv` names."""
-        if _VIDEOS in damaged:
-            yield PackDamage(f"not read again, {_VIDEOS} is damaged")
-            return
-        try:
-            videos = _read_videos(folder)
-        except (OSError, ValueError) as error:
-            yield PackDamage(f"{_VIDEOS}: {error}")
-            return
-        for video in videos:
-            names = (f"{video.folder}/{frame}.npy" for frame in range(video.frames))
-            bad = next((name for name in names if name in damaged), None)
-            try:
-                if bad is not None:
-                    raise ValueError(f"not read again, {bad} is damaged")
-                codes = video.codes(folder)
-            except (OSError, ValueError, EOFError) as error:
-                yield PackDamage(f"{video.folder}: {error}", video.variant, video.clip_id)
-                continue
-            yield PackEntry(video.variant, video.clip_id, video.label, codes)
+    def _get_root(self, context: PackContext) -> str:
+        usual = f"{context.dataset}_{context.split}_seq"
+        return str(self.get_setting(context, "dataset_name") or usual)
+
+
+FORMAT = LvtCodes()
 
 
 class LvtVideos:
@@ -141,7 +126,7 @@ class LvtVideos:
             folder: the pack.
         """
         self._folder = Path(folder)
-        self._videos = _read_videos(self._folder)
+        self._videos: list[LvtVideo] = LvtCodes.table.iterate(self._folder)
 
     def __len__(self) -> int:
         return len(self._videos)
@@ -153,45 +138,7 @@ class LvtVideos:
     def __getitem__(self, index: int) -> tuple[str, Array]:
         """Return (clip_id, codes int64[T, nc, h, w])."""
         video = self._videos[index]
-        return video.clip_id, video.codes(self._folder)
-
-
-@dataclass(frozen=True)
-class LvtVideo:
-    """One row of `videos.csv`."""
-
-    clip_id: str
-    label: int | None
-    frames: int
-    folder: str
-    variant: str
-
-    def codes(self, pack: Path) -> Array:
-        """Read the frames: int64[T, nc, h, w]."""
-        place = pack / self.folder
-        frames = (place / f"{frame}.npy" for frame in range(self.frames))
-        return np.stack([np.load(frame, allow_pickle=False) for frame in frames])
-
-
-def _video(row: dict[str, str]) -> LvtVideo:
-    return LvtVideo(
-        clip_id=row["clip_id"],
-        label=int(row["label"]) if row["label"] else None,
-        frames=int(row["frames"]),
-        folder=row["folder"],
-        variant=row["variant"],
-    )
-
-
-def _read_videos(folder: Path) -> list[LvtVideo]:
-    with (folder / _VIDEOS).open(encoding="utf-8", newline="") as file:
-        table = csv.DictReader(file, strict=True)
-        if tuple(table.fieldnames or ()) != _COLUMNS:
-            raise ValueError(f"its columns are not {', '.join(_COLUMNS)}")
-        try:
-            return [_video(row) for row in table]
-        except (TypeError, csv.Error) as error:
-            raise ValueError(str(error)) from error
+        return video.clip_id, video.read_codes(self._folder)
 
 
 def _write_frames(folder: Path, codes: Array) -> None:
@@ -200,24 +147,16 @@ def _write_frames(folder: Path, codes: Array) -> None:
         np.save(folder / f"{frame}.npy", array, allow_pickle=False)
 
 
-def _codes(entry: Entry, codes: Array) -> Array:
+def _cast_codes(entry: Entry, codes: Array) -> Array:
+    what = f"lvt_codes: codes of clip {entry.clip_id}"
     if codes.ndim == 3:
         codes = codes[:, np.newaxis]
     if codes.ndim != 4:
         raise UserError(
-            f"lvt_codes: codes of clip {entry.clip_id} have shape {list(codes.shape)}, allowed are "
-            "[T, nc, h, w] and [T, h, w]"
+            f"{what} have shape {list(codes.shape)}, allowed are [T, nc, h, w] and [T, h, w]"
         )
-    return integers(codes, np.int64, what=f"lvt_codes: codes of clip {entry.clip_id}")
+    return cast_integers(codes, np.int64, what=what)
 
 
-def _dataset_name(context: PackContext) -> str:
-    return str(context.settings.get("dataset_name", f"{context.dataset}_{context.split}_seq"))
-
-
-def _class_folders(context: PackContext) -> bool:
-    return bool(context.settings.get("class_folders", False))
-
-
-def _class_folder(clip_id: str) -> str:
+def _get_class(clip_id: str) -> str:
     return clip_id.rpartition("/")[0].rpartition("/")[2]

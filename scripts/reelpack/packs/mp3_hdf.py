@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 
 import h5py
 import numpy as np
 
-NAMES, FILES = "audio_name", "mp3"
+from reelpack.packs.access import OpensLate
+
+_NAMES, _FILES = "audio_name", "mp3"
 
 
 class Mp3Writer(AbstractContextManager["Mp3Writer"]):
@@ -30,12 +30,7 @@ class Mp3Writer(AbstractContextManager["Mp3Writer"]):
         self._sizes.append(len(data))
         self._stream.write(data)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, *error: object) -> None:
         self._stream.close()
         if kind is None:
             self._write()
@@ -44,23 +39,36 @@ class Mp3Writer(AbstractContextManager["Mp3Writer"]):
     def _write(self) -> None:
         count = (len(self._names),)
         with h5py.File(self._path, "w", libver=("earliest", "v110")) as file:
-            names = file.create_dataset(NAMES, count, h5py.string_dtype(), track_times=False)
-            files = file.create_dataset(FILES, count, h5py.vlen_dtype(np.uint8), track_times=False)
+            names = file.create_dataset(_NAMES, count, h5py.string_dtype(), track_times=False)
+            files = file.create_dataset(_FILES, count, h5py.vlen_dtype(np.uint8), track_times=False)
             with self._spool.open("rb") as stream:
                 for row, (name, size) in enumerate(zip(self._names, self._sizes, strict=True)):
                     names[row] = name
                     files[row] = np.frombuffer(stream.read(size), np.uint8)
 
 
-def read_mp3s(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield names and files in their order.
+class Mp3Table(OpensLate[h5py.File]):
+    """The names and files of such a file by row."""
 
-    Raises:
-        OSError, KeyError, ValueError: this is no such file, or it is damaged.
-    """
-    with h5py.File(path, "r") as file:
-        names, files = file[NAMES], file[FILES]
-        if len(names) != len(files):
-            raise ValueError(f"{len(names)} names and {len(files)} files")
-        for row in range(len(names)):
-            yield names[row].decode(), files[row].tobytes()
+    def __init__(self, path: Path) -> None:
+        """See how many there are.
+
+        Raises:
+            OSError, KeyError, ValueError: this is not such a file, or it is damaged.
+        """
+        self._path = path
+        with self._open() as file:
+            self._length = len(file[_FILES])
+            if len(file[_NAMES]) != self._length:
+                raise ValueError(f"{len(file[_NAMES])} names and {self._length} files")
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, row: int) -> tuple[str, bytes]:
+        """Return a name without ending and the file's bytes."""
+        file = self._get_handle()
+        return file[_NAMES][row].decode(), file[_FILES][row].tobytes()
+
+    def _open(self) -> h5py.File:
+        return h5py.File(self._path, "r")

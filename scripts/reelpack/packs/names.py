@@ -12,7 +12,7 @@ from reelpack.core.errors import ClipError
 from reelpack.core.names import is_too_long
 
 
-def is_folder_name(name: str) -> bool:
+def is_file_name(name: str) -> bool:
     """Whether a folder or file may be called so."""
     return name not in ("", ".", "..") and not is_too_long(name) and not set(name) & {"/", "\0"}
 
@@ -21,14 +21,14 @@ def check_path(path: str) -> None:
     """See that a relative path, `a/b`, can be made.
 
     Raises:
-        ClipError: class `pack`, naming the part that is no folder name.
+        ClipError: class `pack`, naming the part that cannot be a folder.
     """
     for part in path.split("/"):
-        if not is_folder_name(part):
+        if not is_file_name(part):
             raise ClipError("pack", f"{part[:80]!r} cannot be the name of a folder")
 
 
-def safe_key(clip_id: str) -> str:
+def make_key(clip_id: str) -> str:
     """Return an id without dots, slashes or blanks: UTF-8 bytes beyond `A-Za-z0-9_~-` as `%2F`.
 
     Different ids have different keys; `urllib.parse.unquote` gives the id back.
@@ -89,3 +89,8 @@ class SeenIds:
 
 def _digest(name: str) -> bytes:
     return hashlib.blake2b(name.encode(errors="surrogatepass"), digest_size=16).digest()
+
+
+def get_last_part(clip_id: str) -> str:
+    """Return what follows the last slash of an id: trainers know a clip by that."""
+    return clip_id.rpartition("/")[2]

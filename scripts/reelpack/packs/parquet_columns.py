@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from reelpack.images.files import Pictures
-from reelpack.packs.base import Array, PackEntry, StoredEntry
+from reelpack.packs.entries import Array, PackEntry, StoredEntry
 
-STAMPS = "_pts_seconds"
+_STAMPS = "_pts_seconds"
 _METADATA = b"huggingface"
 _TEXT: dict[str, Any] = {"dtype": "string", "_type": "Value"}
 _COMMON: dict[str, tuple[pa.DataType, dict[str, Any]]] = {
@@ -21,25 +21,25 @@ _COMMON: dict[str, tuple[pa.DataType, dict[str, Any]]] = {
     "label_name": (pa.string(), _TEXT),
     "captions": (pa.list_(pa.string()), {"feature": _TEXT, "_type": "List"}),
 }
-_PICTURE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+_IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 
 
-def row_schema(values: Mapping[str, Array | Pictures]) -> pa.Schema:
+def make_schema(values: Mapping[str, Array | Pictures]) -> pa.Schema:
     """Return the schema of rows whose crop sets are like these."""
     columns = dict(_COMMON)
     for name, value in values.items():
         if isinstance(value, Pictures):
-            columns[name] = pa.list_(_PICTURE), {"feature": {"_type": "Image"}, "_type": "List"}
+            columns[name] = pa.list_(_IMAGE), {"feature": {"_type": "Image"}, "_type": "List"}
             stamp = {"dtype": "float64", "_type": "Value"}
-            columns[name + STAMPS] = pa.list_(pa.float64()), {"feature": stamp, "_type": "List"}
+            columns[name + _STAMPS] = pa.list_(pa.float64()), {"feature": stamp, "_type": "List"}
         else:
-            columns[name] = _array_column(value)
+            columns[name] = _make_array_column(value)
     features = {name: feature for name, (_, feature) in columns.items()}
     metadata = {_METADATA: json.dumps({"info": {"features": features}}).encode()}
     return pa.schema([(name, kind) for name, (kind, _) in columns.items()], metadata=metadata)
 
 
-def _array_column(array: Array) -> tuple[pa.DataType, dict[str, Any]]:
+def _make_array_column(array: Array) -> tuple[pa.DataType, dict[str, Any]]:
     kind = pa.from_numpy_dtype(array.dtype)
     dtype = array.dtype.name
     if array.ndim == 1:
@@ -84,7 +84,7 @@ class Columns:
                 ]
                 self.bytes += sum(len(file["bytes"]) for file in files)
                 self._values[name].append(files)
-                self._values[name + STAMPS].append(entry.notes["pts_seconds"][name])
+                self._values[name + _STAMPS].append(entry.notes["pts_seconds"][name])
             else:
                 self.bytes += value.nbytes
                 self._values[name].append(value)
@@ -92,7 +92,7 @@ class Columns:
     def table(self) -> pa.Table:
         """Return the rows as one chunk."""
         columns = [
-            _nested(values, field.type)
+            _nest(values, field.type)
             if isinstance(values[0], np.ndarray)
             else pa.array(values, type=field.type)
             for values, field in zip(self._values.values(), self._schema, strict=True)
@@ -100,7 +100,7 @@ class Columns:
         return pa.Table.from_arrays(columns, schema=self._schema)
 
 
-def _nested(arrays: list[Array], kind: pa.DataType) -> pa.Array:
+def _nest(arrays: list[Array], kind: pa.DataType) -> pa.Array:
     """Return arrays [T, ...] of equal shape but for T as lists of lists, without copying to Python."""
     tail = arrays[0].shape[1:]
     values = pa.array(np.concatenate([array.reshape(-1) for array in arrays]))
@@ -117,21 +117,21 @@ def read_row(batch: pa.RecordBatch, number: int) -> Iterator[PackEntry]:
     common = {name: batch.column(name)[number].as_py() for name in _COMMON}
     notes = {"label_name": common["label_name"], "captions": common["captions"]}
     features = json.loads(batch.schema.metadata[_METADATA])["info"]["features"]
-    names = [name for name in features if name not in _COMMON and not name.endswith(STAMPS)]
+    names = [name for name in features if name not in _COMMON and not name.endswith(_STAMPS)]
     stamps = {
-        name: batch.column(name + STAMPS)[number].as_py()
+        name: batch.column(name + _STAMPS)[number].as_py()
         for name in names
-        if name + STAMPS in features
+        if name + _STAMPS in features
     }
     if stamps:
         notes["pts_seconds"] = stamps
     for name in names:
         values = batch.column(name)[number].values
-        content = _pictures(values) if name in stamps else _array(values, features[name])
+        content = _get_files(values) if name in stamps else _get_array(values, features[name])
         yield PackEntry(name, common["clip_id"], common["label"], content, notes)
 
 
-def _pictures(values: pa.StructArray) -> Pictures:
+def _get_files(values: pa.StructArray) -> Pictures:
     files = values.field("bytes")
 
     def read(number: int) -> bytes:
@@ -141,7 +141,7 @@ def _pictures(values: pa.StructArray) -> Pictures:
     return Pictures(len(files), read)
 
 
-def _array(values: pa.Array, feature: Mapping[str, Any]) -> Array:
+def _get_array(values: pa.Array, feature: Mapping[str, Any]) -> Array:
     tail = feature.get("shape", [None])[1:]
     count = len(values)
     for _ in tail:

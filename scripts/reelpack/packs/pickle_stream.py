@@ -56,7 +56,7 @@ def read_texts(stream: BinaryIO) -> Iterator[tuple[str, list[str]]]:
     """Yield the entries of a dictionary of lists.
 
     Raises:
-        ValueError: this is no such file, or it is damaged.
+        ValueError: this is not such a file, or it is damaged.
         EOFError: it ends too early.
     """
     for key in _keys(stream):
@@ -65,7 +65,7 @@ def read_texts(stream: BinaryIO) -> Iterator[tuple[str, list[str]]]:
         while (opcode := _take(stream, 1)) == _TEXT:
             texts.append(_string(stream))
         if opcode != _APPENDS:
-            raise ValueError("no list of strings")
+            raise ValueError("not a list of strings")
         yield key, texts
 
 
@@ -73,7 +73,7 @@ def read_arrays(stream: BinaryIO) -> Iterator[tuple[str, NDArray[np.int16]]]:
     """Yield the entries of a dictionary of arrays.
 
     Raises:
-        ValueError: this is no such file, or it is damaged.
+        ValueError: this is not such a file, or it is damaged.
         EOFError: it ends too early.
     """
     for key in _keys(stream):
@@ -82,7 +82,7 @@ def read_arrays(stream: BinaryIO) -> Iterator[tuple[str, NDArray[np.int16]]]:
         while (opcode := _take(stream, 1)) == _INTEGER:
             shape.append(struct.unpack("<i", _take(stream, 4))[0])
         if opcode != _SHAPE_END:
-            raise ValueError("no shape")
+            raise ValueError("not a shape")
         _expect(stream, _TYPE + _BYTES)
         data = _take(stream, struct.unpack("<I", _take(stream, 4))[0])
         yield key, np.frombuffer(data, "<i2").reshape(shape).astype(np.int16)
@@ -95,7 +95,7 @@ def _keys(stream: BinaryIO) -> Iterator[str]:
         yield _string(stream)
         _expect(stream, _SET_ITEM)
     if opcode != _STOP or stream.read(1):
-        raise ValueError("no entry and no end")
+        raise ValueError("neither an entry nor the end")
 
 
 def _length(data: bytes) -> bytes:

@@ -21,9 +21,9 @@ from reelpack.core.errors import DamagedError, UserError
 from reelpack.core.files import reading
 from reelpack.encode.codes import CodesShard, clip_bytes
 from reelpack.frames.frame_cursor import FrameCursor
+from reelpack.images.files import FrameSequence
 from reelpack.jobs.ledger import LedgerRow
-from reelpack.packs import Entry, FrameSequence
-from reelpack.packs.base import Array
+from reelpack.packs.entries import Array, Entry
 
 _BATCH_ROWS = 65536
 _LEDGER_ROWS = 64

@@ -6,7 +6,6 @@ In: a pack folder. Out: one line per difference.
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,17 +16,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reelpack.core.errors import UserError
 from reelpack.core.files import sha256_file
-from reelpack.packs import FORMATS
-from reelpack.packs.base import PackDamage, PackEntry, PackFormat
+from reelpack.packs.base import PackFormat
+from reelpack.packs.entries import PackDamage, PackEntry
 from reelpack.packs.publish import (
     CHECKSUMS,
     ENTRIES,
     FAILURE_COLUMNS,
     FAILURES,
     PROVENANCE,
-    pack_files,
+    list_files,
+    read_provenance,
 )
 
 _LINE = re.compile(r"(\\?)([0-9a-f]{64}) [ *](.+)")
@@ -59,10 +58,9 @@ def verify_pack(folder: Path) -> Verification:
     Files with a wrong checksum are not opened: a shortened LMDB file would kill the process.
 
     Raises:
-        UserError: the folder is no finished pack, or of a format not known here.
+        UserError: the folder is not a finished pack, or its format is not known here.
     """
-    notes = _provenance(folder)
-    pack_format = FORMATS[notes["format"]]
+    pack_format, notes = read_provenance(folder)
     files, damaged, differences = _check_files(folder)
     differences.extend(_check_links(folder, notes["links"]))
     entries, arrays = 0, 0
@@ -80,28 +78,6 @@ def verify_pack(folder: Path) -> Verification:
     return Verification(tuple(differences), files=files, entries=entries, arrays=arrays)
 
 
-def _provenance(folder: Path) -> dict[str, Any]:
-    path = folder / PROVENANCE
-    if not path.is_file():
-        raise UserError(f"{folder} is no finished pack: it has no {PROVENANCE}")
-    try:
-        notes = json.loads(path.read_text(encoding="utf-8"))
-        counts, links = notes["counts"], notes["links"]
-        valid = (
-            isinstance(notes["format"], str)
-            and all(isinstance(counts[key], int) for key in ("entries", "failed"))
-            and all(isinstance(value, str) for value in links.values())
-        )
-    except (ValueError, KeyError, TypeError, AttributeError):
-        valid = False
-    if not valid:
-        raise UserError(f"{folder} is no pack: {PROVENANCE} is not as it was written")
-    if notes["format"] not in FORMATS:
-        allowed = ", ".join(sorted(FORMATS))
-        raise UserError(f"{folder}: format {notes['format']!r} is not known; known are: {allowed}")
-    return dict(notes)
-
-
 def _check_files(folder: Path) -> tuple[int, set[str], list[str]]:
     """Return how many files were compared, which are missing or changed, and the differences."""
     differences: list[str] = []
@@ -112,7 +88,7 @@ def _check_files(folder: Path) -> tuple[int, set[str], list[str]]:
             listed[name] = digest
     except (OSError, ValueError) as error:
         differences.append(f"{CHECKSUMS}: {error}")
-    present = {name for name in pack_files(folder) if not (folder / name).is_symlink()}
+    present = {name for name in list_files(folder) if not (folder / name).is_symlink()}
     present -= {CHECKSUMS, PROVENANCE}
     for name in sorted(present - set(listed)):
         damaged.add(name)
@@ -135,7 +111,7 @@ def _checksums(path: Path) -> Iterator[tuple[str, str]]:
     for number, line in enumerate(path.read_bytes().decode().split("\n")[:-1], start=1):
         match = _LINE.fullmatch(line)
         if match is None:
-            raise ValueError(f"line {number} is no checksum line")
+            raise ValueError(f"line {number} is not a checksum line")
         escaped, digest, name = match.groups()
         if escaped:
             name = re.sub(r"\\[\\nr]", lambda found: _ESCAPES[found.group()], name)
@@ -144,7 +120,7 @@ def _checksums(path: Path) -> Iterator[tuple[str, str]]:
 
 def _check_links(folder: Path, links: dict[str, str]) -> list[str]:
     differences = []
-    for name in pack_files(folder):
+    for name in list_files(folder):
         if (folder / name).is_symlink() and name not in links:
             differences.append(f"{name}: a link that is not part of the pack")
     for name, target in sorted(links.items()):

@@ -12,9 +12,10 @@ import io
 import json
 import os
 from array import array
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 from weakref import WeakValueDictionary
@@ -23,23 +24,21 @@ import lmdb
 import numpy as np
 
 from reelpack.core.errors import ClipError, UserError
-from reelpack.packs.base import (
+from reelpack.packs.access import Clips, PackPart
+from reelpack.packs.base import PackFormat
+from reelpack.packs.content import NO_FRAMES, cast_tokens, get_array
+from reelpack.packs.entries import (
     Array,
     Entry,
     PackContext,
     PackDamage,
     PackEntry,
-    PackFormat,
     StoredEntry,
     Variant,
-    integers,
-    one_codebook,
-    only_arrays,
-    stored_array,
 )
 
 _DATA = "data.mdb"
-ARGS = "args.json"
+_ARGS = "args.json"
 _MAX_KEY_BYTES = 511
 NO_LABEL = -1
 _COMMIT_BYTES = 32 << 20
@@ -49,29 +48,25 @@ _READER_SPLITS = {("ucf101", "train_val"): "train_test", ("hmdb51", "train_val")
 
 
 @dataclass
-class _Open:
+class _OpenFiles:
     """The LMDB files that this process reads."""
 
     process: int
     environments: WeakValueDictionary[tuple[int, int], lmdb.Environment]
 
 
-_OPEN = _Open(os.getpid(), WeakValueDictionary())
+_OPEN = _OpenFiles(os.getpid(), WeakValueDictionary())
 
 
 class VimpacLmdb(PackFormat):
     """LMDB folders `{encoder}_{dataset}_{split}_fps{F}_hflip{0|1}_{shorter}{position}{size}`."""
 
-    name = "vimpac_lmdb"
-    version = 1
-
     def check(self, context: PackContext) -> None:
         """Raise `UserError` when two crops would share a folder, or when there is none."""
-        if not context.variants:
-            raise UserError(f"recipe {context.recipe}: {self.name} needs at least one crop")
+        super().check(context)
         folders: dict[str, str] = {}
         for variant in context.variants:
-            folder = folder_name(context, variant)
+            folder = name_folder(context, variant)
             if folder in folders:
                 raise UserError(
                     f"recipe {context.recipe}: crops {folders[folder]} and {variant.name} "
@@ -79,11 +74,11 @@ class VimpacLmdb(PackFormat):
                 )
             folders[folder] = variant.name
 
-    def stored(self, entry: Entry, context: PackContext) -> StoredEntry:
+    def store(self, entry: Entry, context: PackContext) -> StoredEntry:
         """Return tokens as int16[T, h, w] and a label of -1 for none.
 
         Raises:
-            ClipError: the id is no LMDB key, the label does not fit int16, or there are no frames.
+            ClipError: the id cannot be an LMDB key, the label does not fit int16, or there are no frames.
             UserError: the tokens have several codebooks or do not fit int16.
         """
         del context
@@ -94,20 +89,13 @@ class VimpacLmdb(PackFormat):
         bounds = np.iinfo(np.int16)
         if not bounds.min <= label <= bounds.max:
             raise ClipError("pack", f"label {label} does not fit int16")
-        given = only_arrays(entry.arrays, what=self.name)
-        arrays = {name: _tokens(entry, tokens) for name, tokens in given.items()}
+        arrays = cast_tokens(entry, self)
         if any(not len(tokens) for tokens in arrays.values()):
-            raise ClipError("pack", "the clip has no frames")
-        return StoredEntry(clip_id=entry.clip_id, label=label, arrays=arrays)
+            raise ClipError("pack", NO_FRAMES)
+        return StoredEntry(entry.clip_id, label, arrays)
 
-    def write(
-        self,
-        folder: Path,
-        entries: Iterable[StoredEntry],
-        context: PackContext,
-        failed_ids: Callable[[], Sequence[str]],
-    ) -> None:
-        """Write one LMDB folder per crop with `args.json` and `err_filepaths.txt` in it."""
+    def write(self, folder: Path, entries: Iterable[StoredEntry], context: PackContext) -> None:
+        """Write one LMDB folder per crop with `args.json` in it."""
         spools = {variant.name: _Spool() for variant in context.variants}
         keys: list[bytes] = []
         with ExitStack() as stack:
@@ -116,43 +104,64 @@ class VimpacLmdb(PackFormat):
             for entry in entries:
                 keys.append(entry.clip_id.encode())
                 for name, spool in spools.items():
-                    spool.append(_value(stored_array(entry, name), entry.label))
+                    spool.append(_dump(get_array(entry, name), entry.label))
             order = sorted(range(len(keys)), key=keys.__getitem__)
-            failed = "".join(f"{clip_id}\n" for clip_id in failed_ids())
             for variant in context.variants:
-                place = folder / folder_name(context, variant)
+                place = folder / name_folder(context, variant)
                 place.mkdir()
                 spools[variant.name].write_lmdb(place, keys, order)
-                _write_text(place / ARGS, _args(context, variant))
-                _write_text(place / "err_filepaths.txt", failed)
+                _write_text(place / _ARGS, _make_args(context, variant))
 
-    def read(
-        self, folder: Path, *, damaged: Container[str] = frozenset()
-    ) -> Iterator[PackEntry | PackDamage]:
-        """Read every folder that holds an LMDB file, key by key."""
-        for args in sorted(folder.glob(f"*/{ARGS}")):
-            place = args.parent
-            if place.is_symlink():
-                continue
-            parts = (f"{place.name}/{name}" for name in (_DATA, ARGS))
-            bad = [part for part in parts if part in damaged]
-            if bad:
-                yield PackDamage(f"{place.name}: not read again, {bad[0]} is damaged")
-                continue
-            yield from _read_folder(place)
+    def write_failed(self, folder: Path, context: PackContext, failed_ids: Sequence[str]) -> None:
+        """Write `err_filepaths.txt` into each LMDB folder."""
+        text = "".join(f"{clip_id}\n" for clip_id in failed_ids)
+        for variant in context.variants:
+            _write_text(folder / name_folder(context, variant) / "err_filepaths.txt", text)
 
-    def aliases(self, context: PackContext) -> dict[str, str]:
+    def list_parts(self, folder: Path) -> Iterator[PackPart]:
+        """Yield the LMDB folders."""
+        for place in _list_folders(folder):
+            files = [f"{place.name}/{name}" for name in (_DATA, _ARGS)]
+            yield PackPart(place.name, files, partial(_read_folder, place))
+
+    def open(self, folder: Path) -> Clips:
+        """Return the clips in the order of sorted keys."""
+        return _VimpacClips(folder)
+
+    def list_links(self, context: PackContext) -> dict[str, str]:
         """Return the names that VIMPAC's own `data.py` opens where they are different."""
         dataset = _READER_DATASETS.get(context.dataset, context.dataset)
         split = _READER_SPLITS.get((context.dataset, context.split), context.split)
         if (dataset, split) == (context.dataset, context.split):
             return {}
+        read_as = replace(context, dataset=dataset, split=split)
         return {
-            _folder_name(context, variant, dataset=dataset, split=split): folder_name(
-                context, variant
-            )
+            name_folder(read_as, variant): name_folder(context, variant)
             for variant in context.variants
         }
+
+
+FORMAT = VimpacLmdb()
+
+
+class _VimpacClips(Clips):
+    """All LMDB folders of a pack."""
+
+    def __init__(self, folder: Path) -> None:
+        self._crops = {_read_variant(place): VimpacTokens(place) for place in _list_folders(folder)}
+        first, *others = self._crops.values()
+        if any(other.clip_ids != first.clip_ids for other in others):
+            raise UserError(f"{folder}: its crops do not hold the same clips; run verify_pack.py")
+        self._length = len(first)
+
+    def __len__(self) -> int:
+        return self._length
+
+    def read(self, number: int) -> Iterator[PackEntry]:
+        """Read a clip, with a label of None for none."""
+        for name, crop in self._crops.items():
+            clip_id, tokens, label = crop[number]
+            yield PackEntry(name, clip_id, None if label == NO_LABEL else label, tokens)
 
 
 class VimpacTokens:
@@ -199,25 +208,21 @@ class VimpacTokens:
         return self._environment
 
 
-def folder_name(context: PackContext, variant: Variant) -> str:
+def name_folder(context: PackContext, variant: Variant) -> str:
     """Return the name of a crop's LMDB folder.
 
-    Where the published scheme has no word: `sq256` for a picture scaled to a square, `native` for
-    one that is not scaled, `none` for no cut, `2d3` for a rate of 2/3, `none` for a sampling
-    without a rate.
+    Where the published scheme has no word: `sq256` for frames scaled to a square, `native` for ones
+    that are not scaled, `none` for no cut, `2d3` for a rate of 2/3, `none` for a sampling without a
+    rate.
     """
-    return _folder_name(context, variant, dataset=context.dataset, split=context.split)
-
-
-def _folder_name(context: PackContext, variant: Variant, *, dataset: str, split: str) -> str:
     rate = "none" if context.fps is None else context.fps.replace("/", "d")
     if variant.square is not None:
         scaled = f"sq{variant.square}"
     else:
         scaled = "native" if variant.shorter_side is None else str(variant.shorter_side)
     cut = "none" if variant.size is None else f"{variant.position}{variant.size}"
-    encoder = context.encoder or "dalle"
-    return f"{encoder}_{dataset}_{split}_fps{rate}_hflip{int(variant.hflip)}_{scaled}{cut}"
+    made = f"{context.encoder or 'dalle'}_{context.dataset}_{context.split}_fps{rate}"
+    return f"{made}_hflip{int(variant.hflip)}_{scaled}{cut}"
 
 
 @dataclass
@@ -242,7 +247,7 @@ class _Spool:
             writing = environment.begin(write=True)
             pending = 0
             for index in order:
-                value = self._value(index)
+                value = self._read(index)
                 writing.put(keys[index], value, append=True)
                 pending += len(value)
                 if pending >= _COMMIT_BYTES:
@@ -253,7 +258,7 @@ class _Spool:
             environment.sync(True)
         self._file.truncate(0)
 
-    def _value(self, index: int) -> bytes:
+    def _read(self, index: int) -> bytes:
         start, end = self.offsets[index], self.offsets[index + 1]
         self._file.seek(start)
         return self._file.read(end - start)
@@ -274,12 +279,7 @@ def _map_bytes(offsets: Sequence[int], *, page_bytes: int) -> int:
     return max(1 << 20, 1 << (pages * page_bytes - 1).bit_length())
 
 
-def _tokens(entry: Entry, tokens: Array) -> Array:
-    what = f"vimpac_lmdb: tokens of clip {entry.clip_id}"
-    return integers(one_codebook(tokens, what=what), np.int16, what=what)
-
-
-def _value(tokens: Array, label: int | None) -> bytes:
+def _dump(tokens: Array, label: int | None) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, tokens=tokens, label=np.array(label, dtype=np.int16))
     return buffer.getvalue()
@@ -290,7 +290,7 @@ def _parse(value: Any) -> tuple[Array, int]:
         return arrays["tokens"], int(arrays["label"])
 
 
-def _args(context: PackContext, variant: Variant) -> str:
+def _make_args(context: PackContext, variant: Variant) -> str:
     settings = {
         **context.settings,
         "model_type": context.encoder or "dalle",
@@ -339,25 +339,29 @@ def _open(folder: Path) -> lmdb.Environment:
     return environment
 
 
+def _list_folders(pack: Path) -> list[Path]:
+    places = (args.parent for args in sorted(pack.glob(f"*/{_ARGS}")))
+    return [place for place in places if not place.is_symlink()]
+
+
+def _read_variant(folder: Path) -> str:
+    return str(json.loads((folder / _ARGS).read_text(encoding="utf-8"))["variant"])
+
+
 def _read_folder(folder: Path) -> Iterator[PackEntry | PackDamage]:
-    try:
-        variant = json.loads((folder / ARGS).read_text(encoding="utf-8"))["variant"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        yield PackDamage(f"{folder.name}/{ARGS}: {error}")
-        return
-    try:
-        with _open(folder).begin() as reading:
-            for key, value in reading.cursor():
-                yield _entry(variant, key, value)
-    except (lmdb.Error, OSError, ValueError) as error:
-        yield PackDamage(f"{folder.name}/{_DATA}: {error}", variant=variant)
+    variant = _read_variant(folder)
+    name = f"{folder.name}/{_DATA}"
+    yield from PackPart(name, [], partial(_read_values, folder, variant), variant).read_undamaged()
 
 
-def _entry(variant: str, key: bytes, value: bytes) -> PackEntry | PackDamage:
-    clip_id = key.decode(errors="backslashreplace")
-    try:
-        tokens, label = _parse(value)
-    except Exception as error:  # numpy and zipfile raise a dozen kinds for bytes that are no npz
-        message = f"value of {clip_id}: {error}"
-        return PackDamage(message, variant=variant, clip_id=clip_id)
-    return PackEntry(variant=variant, clip_id=clip_id, label=label, array=tokens)
+def _read_values(folder: Path, variant: str) -> Iterator[PackEntry | PackDamage]:
+    with _open(folder).begin() as reading:
+        for key, value in reading.cursor():
+            clip_id = key.decode(errors="backslashreplace")
+            one = partial(_read_value, variant, clip_id, value)
+            yield from PackPart(f"value of {clip_id}", [], one, variant, clip_id).read_undamaged()
+
+
+def _read_value(variant: str, clip_id: str, value: bytes) -> Iterator[PackEntry]:
+    tokens, label = _parse(value)
+    yield PackEntry(variant, clip_id, label, tokens)

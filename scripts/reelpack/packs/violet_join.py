@@ -31,7 +31,7 @@ def join_violet(packs: Sequence[Path], target: Path) -> list[str]:
         files = [path for pattern in _PATTERNS for path in sorted(pack.glob(pattern))]
         if not files:
             raise UserError(
-                f"{pack}: no violet_frames or violet_vq pack; no {_PATTERNS[0]} or .pkl"
+                f"{pack}: not a violet_frames or violet_vq pack; it has no {_PATTERNS[0]} or .pkl"
             )
         for path in files:
             found.setdefault(path.name, []).append(path)

@@ -18,10 +18,11 @@ from reelpack.config.recipes import Product, products
 from reelpack.config.sampling import read_sampling
 from reelpack.jobs.pool import worker_pool
 from reelpack.packs import AUDIO, PackContext, Variant, get_format, publish
+from reelpack.packs.publish import Missing
 from reelpack.packs.split_shards import SplitCodes, SplitFrames, SplitShards
 
 
-def variant_of(product: Product) -> Variant:
+def make_variant(product: Product) -> Variant:
     """Return a crop set as packs name it."""
     crop = product.crop or {}
     return Variant(
@@ -48,7 +49,7 @@ def write_pack(
             of sound, when the recipe has no encoder.
         params: write_pack's result, see `Settings.pack_result`.
         folder: the pack's place.
-        workers: processes that encode pictures.
+        workers: processes that encode image files.
 
     Returns:
         The counts of clips, entries and failures.
@@ -57,7 +58,7 @@ def write_pack(
         UserError: more than max_failed of the split is missing.
     """
     card = params["card"]
-    variants = tuple(variant_of(product) for product in products(card))
+    variants = tuple(make_variant(product) for product in products(card))
     if card.get("audio") is not None:
         variants += (Variant(AUDIO),)
     fps = read_sampling(card["frames"]).fps
@@ -76,7 +77,7 @@ def write_pack(
         (folder_of_codes,) = shards
         split = SplitCodes(folder_of_codes, params["shards"])
     result = {key: value for key, value in params.items() if key not in ("shards", "max_failed")}
-    # Only pictures of another kind than the shards' are made here.
+    # Only files of another kind than the shards' are made here.
     needed = workers if card["pack"].get("image", "png") != "png" else 1
     with worker_pool(needed, preload=["reelpack.images.files"]) as pool:
         return publish(
@@ -84,8 +85,10 @@ def write_pack(
             get_format(card["pack"]["format"]),
             split.entries(manifest, [variant.name for variant in variants]),
             replace(context, pool=pool),
-            failures=split.failures(manifest),
             provenance={"reelpack": __version__, "result": result, "made_with": split.made_with},
-            expected=pq.ParquetFile(manifest).metadata.num_rows,
-            max_failed=params["max_failed"],
+            missing=Missing(
+                split.failures(manifest),
+                pq.ParquetFile(manifest).metadata.num_rows,
+                params["max_failed"],
+            ),
         )

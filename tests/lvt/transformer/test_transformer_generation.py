@@ -18,8 +18,7 @@ from reelpack.lvt.transformer.checkpoints import save_model
 from reelpack.lvt.transformer.generation import SampleSettings, generate_pack
 from reelpack.lvt.transformer.likelihood import bits_per_dimension
 from reelpack.lvt.transformer.pictures import SHEET
-from reelpack.packs import Entry, get_format, publish
-from reelpack.packs.base import PackContext, Variant
+from reelpack.packs import Entry, PackContext, Variant, get_format, publish
 from tests.lvt.transformer import tiny
 from tests.lvt.transformer.commands import command
 
@@ -61,7 +60,7 @@ def pack(tmp_path) -> Path:
         for order, clip_id in enumerate(FRAMES)
     ]
     folder = tmp_path / "pack"
-    publish(folder, get_format("lvt_codes"), entries, context, failures=[], provenance={})
+    publish(folder, get_format("lvt_codes"), entries, context, provenance={})
     return folder
 
 

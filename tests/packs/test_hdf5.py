@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import time
@@ -15,18 +14,24 @@ import pytest
 from PIL import Image
 
 from reelpack.core.errors import UserError
-from reelpack.packs import Entry, get_format, publish
-from reelpack.packs.verify import verify_pack
-from tests.packs.samples import ONE, TWO, DrawnFrames, context, entries, entry
+from reelpack.packs import Entry
+from tests.packs.samples import (
+    ONE,
+    TWO,
+    DrawnFrames,
+    context,
+    entries,
+    entry,
+    put_whole,
+    read_failures,
+)
 
 CAPTIONS = ['„Über" 🎬\0\n', ""]
 
 
 def put(folder: Path, items: list[Entry], variants: Any = TWO, **settings: Any) -> Path:
     about = context(variants, settings={"encoder": None, **settings})
-    publish(folder, get_format("hdf5"), items, about, failures=[], provenance={})
-    assert verify_pack(folder).differences == ()
-    return folder / "small.h5"
+    return put_whole(folder, "hdf5", items, about) / "small.h5"
 
 
 @pytest.mark.parametrize("kind", ["tokens", "features"])
@@ -86,8 +91,7 @@ def test_a_split_without_clips(tmp_path: Path) -> None:
 def test_what_hdf5_cannot_hold(tmp_path: Path) -> None:
     items = [entry("a\0b", 0), entry("c", 1, label_name="x\0"), entry("d", 2)]
     put(tmp_path / "pack", items)
-    with (tmp_path / "pack/failures.csv").open(newline="") as file:
-        assert [row["class"] for row in csv.DictReader(file)] == ["pack", "pack"]
+    assert [row["class"] for row in read_failures(tmp_path / "pack")] == ["pack", "pack"]
     with pytest.raises(UserError, match="has another shape than that of clips before it"):
         put(tmp_path / "other", [entry("a", 0), entry("b", 1, shape=(3, 4, 5))])
     assert not (tmp_path / "other").exists()

@@ -13,10 +13,9 @@ import numpy as np
 import pytest
 import webdataset
 
-from reelpack.packs import Entry, get_format, publish
-from reelpack.packs.verify import verify_pack
-from reelpack.packs.webdataset_tars import shard_paths
-from tests.packs.samples import ONE, TWO, context, entries, entry
+from reelpack.packs import Entry
+from reelpack.packs.webdataset import list_shards
+from tests.packs.samples import ONE, TWO, context, entries, entry, put_whole
 
 IDS = ["a.b/c", "__meta__/x", "ü 🎬", "UPPER", "a%2Eb", ".hidden", "-", "x" * 150]
 
@@ -24,9 +23,8 @@ IDS = ["a.b/c", "__meta__/x", "ü 🎬", "UPPER", "a%2Eb", ".hidden", "-", "x" *
 def put(folder: Path, items: list[Entry], variants: Any = ONE, **settings: Any) -> list[str]:
     """Publish and return the shards."""
     about = context(variants, settings={"encoder": None, **settings})
-    publish(folder, get_format("webdataset"), items, about, failures=[], provenance={})
-    assert verify_pack(folder).differences == ()
-    return [str(path) for path in shard_paths(folder)]
+    put_whole(folder, "webdataset", items, about)
+    return [str(path) for path in list_shards(folder)]
 
 
 def samples(shards: list[str]) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 A sample's members share a key, the clip's id with all but `A-Za-z0-9_~-` written as `%2F`: `{key}.json`
 (clip_id, label, label_name, captions, and of frames pts_seconds), then per crop set
-`{key}.{crop set}.npy` for tokens and features, or the pictures `{key}.{n:04d}.{png|jpg|webp}`, with
+`{key}.{crop set}.npy` for tokens and features, or the image files `{key}.{n:04d}.{png|jpg|webp}`, with
 the crop set before the number where there are several. Shards are called
 `{recipe}-{000000..}.tar`; samples stand in list order.
 
@@ -13,11 +13,12 @@ first sample that fills it, so that no clip is ever cut; `image` and `quality` o
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import re
 import tarfile
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -27,73 +28,70 @@ import numpy as np
 
 from reelpack.core.results import canonical
 from reelpack.images.files import SUFFIXES, Pictures
-from reelpack.packs.base import (
-    Array,
-    Entry,
-    PackContext,
-    PackDamage,
-    PackEntry,
-    PackFormat,
-    StoredEntry,
-)
-from reelpack.packs.content import check_content, stored_content
-from reelpack.packs.names import safe_key
+from reelpack.packs.access import PackPart
+from reelpack.packs.content import ContentFormat
+from reelpack.packs.entries import Array, PackContext, PackDamage, PackEntry, StoredEntry
+from reelpack.packs.names import make_key
 
-SAMPLES_PER_SHARD = 1000
 _SHARD = re.compile(r".+-\d{6,}\.tar")
-_ABOUT = ("clip_id", "label")
+_ABOUT = ("clip_id", "label", "crop_sets")
 
 
-class WebDatasetTars(PackFormat):
+class WebDatasetTars(ContentFormat):
     """`{recipe}-{number:06d}.tar`."""
 
-    name = "webdataset"
-    version = 1
-
-    def check(self, context: PackContext) -> None:
-        """Raise `UserError` when there is no crop set, or no such kind of picture."""
-        check_content(context, what=self.name)
-
-    def stored(self, entry: Entry, context: PackContext) -> StoredEntry:
-        """Return arrays as they are, and frames as the pictures that the recipe asks for.
-
-        Raises:
-            ClipError: the clip has no frames, or they are too large for such pictures.
-        """
-        return stored_content(entry, context, what=self.name)
-
-    def write(
-        self,
-        folder: Path,
-        entries: Iterable[StoredEntry],
-        context: PackContext,
-        failed_ids: Callable[[], Sequence[str]],
-    ) -> None:
+    def write(self, folder: Path, entries: Iterable[StoredEntry], context: PackContext) -> None:
         """Write the shards; at least one, which may be empty."""
-        del failed_ids
         with _Shards(folder, context) as shards:
             for entry in entries:
                 shards.add(entry)
 
-    def read(
-        self, folder: Path, *, damaged: Container[str] = frozenset()
-    ) -> Iterator[PackEntry | PackDamage]:
-        """Read every sample of every shard."""
-        for path in shard_paths(folder):
-            if path.name in damaged:
-                yield PackDamage(f"{path.name}: not read again, it is damaged")
-                continue
-            try:
-                with path.open("rb") as stream:
-                    for sample in _samples(stream):
-                        yield from sample.entries(stream)
-            except (OSError, ValueError, KeyError, EOFError, tarfile.TarError) as error:
-                yield PackDamage(f"{path.name}: {error}")
+    def list_parts(self, folder: Path) -> Iterator[PackPart]:
+        """Yield the shards."""
+        for path in list_shards(folder):
+            yield PackPart(path.name, [path.name], partial(_read_shard, path))
+
+    def open(self, folder: Path) -> SampleStream:
+        """Return the samples of the shards, which are streamed."""
+        return SampleStream([str(path) for path in list_shards(folder)])
 
 
-def shard_paths(folder: Path) -> list[Path]:
+FORMAT = WebDatasetTars()
+
+
+def list_shards(folder: Path) -> list[Path]:
     """Return a pack's shards in order."""
     return sorted(path for path in folder.glob("*.tar") if _SHARD.fullmatch(path.name))
+
+
+@dataclass(frozen=True)
+class SampleStream:
+    """Streams samples by the `webdataset` library; nodes and workers share the shards out among themselves.
+
+    Attributes:
+        shards: the tars, for pipelines of one's own.
+        shuffled: take them in another order in every round.
+    """
+
+    shards: Sequence[str]
+    shuffled: bool = False
+
+    def __iter__(self) -> Iterator[Iterable[PackEntry]]:
+        import webdataset
+
+        samples = webdataset.WebDataset(
+            list(self.shards),
+            shardshuffle=len(self.shards) if self.shuffled else False,
+            nodesplitter=webdataset.split_by_node,
+            workersplitter=webdataset.split_by_worker,
+            empty_check=False,
+        )
+        for sample in samples:
+            about = json.loads(sample["json"])
+            # The library keeps the order of the members; names of its own begin so.
+            names = [name for name in sample if not name.startswith("__") and name != "json"]
+            members = [partial(sample.__getitem__, name) for name in names]
+            yield [read() for _, read in _list_entries(about, members)]
 
 
 class _Shards:
@@ -102,10 +100,10 @@ class _Shards:
     def __init__(self, folder: Path, context: PackContext) -> None:
         self._folder = folder
         self._recipe = context.recipe
-        self._bytes = context.settings.get("shard_bytes")
-        samples = context.settings.get("samples_per_shard", SAMPLES_PER_SHARD)
+        self._bytes = FORMAT.get_setting(context, "shard_bytes")
+        samples = FORMAT.get_setting(context, "samples_per_shard")
         self._samples = None if self._bytes is not None else int(samples)
-        self._suffix = SUFFIXES[context.settings.get("image", "png")]
+        self._suffix = SUFFIXES[FORMAT.get_image(context)[0]]
         self._several = len(context.variants) > 1
         self._shard = -1
 
@@ -128,7 +126,7 @@ class _Shards:
             self._tar.close()
             self._begin()
         self._count += 1
-        key = safe_key(entry.clip_id)
+        key = make_key(entry.clip_id)
         about = {"clip_id": entry.clip_id, "label": entry.label, **entry.notes}
         about["crop_sets"] = [
             [name, len(value) if isinstance(value, Pictures) else None]
@@ -162,39 +160,60 @@ def _npy(array: Array) -> bytes:
     return buffer.getvalue()
 
 
-@dataclass
-class _Sample:
-    """The members of one clip: (place, size) in the order in which they lie."""
+_Members = Sequence[Callable[[], bytes]]
+
+
+@dataclass(frozen=True)
+class _ShardSample:
+    """A clip in a shard: its JSON member, and what reads the others in the order in which they lie."""
 
     key: str
-    about: dict[str, Any] = field(default_factory=dict)
-    members: list[tuple[int, int]] = field(default_factory=list)
-
-    def entries(self, stream: BinaryIO) -> Iterator[PackEntry | PackDamage]:
-        """Yield what the sample holds of each crop set."""
-        about = dict(self.about)
-        clip_id, label = (about.pop(name) for name in _ABOUT)
-        sizes: list[tuple[str, int | None]] = about.pop("crop_sets")
-        places = iter(self.members)
-        for name, size in sizes:
-            count = 1 if size is None else size
-            own = [place for _, place in zip(range(count), places, strict=False)]
-            value: Array | Pictures
-            try:
-                if len(own) != count:
-                    raise ValueError("members are missing")
-                if size is None:
-                    value = np.load(io.BytesIO(_read(stream, *own[0])), allow_pickle=False)
-                else:
-                    value = Pictures(size, partial(_read_member, stream, own))
-            except (ValueError, EOFError) as error:
-                yield PackDamage(f"{self.key}: {error}", name, clip_id)
-                continue
-            yield PackEntry(name, clip_id, label, value, about)
+    about: dict[str, Any]
+    members: list[Callable[[], bytes]] = field(default_factory=list)
 
 
-def _read_member(stream: BinaryIO, places: Sequence[tuple[int, int]], number: int) -> bytes:
-    return _read(stream, *places[number])
+def _list_entries(
+    about: dict[str, Any], members: _Members
+) -> Iterator[tuple[str, Callable[[], PackEntry]]]:
+    """Yield each crop set of a sample, and what reads it.
+
+    Args:
+        about: its JSON member.
+        members: read the other ones, in the order in which they lie.
+    """
+    places = iter(members)
+    for name, size in about["crop_sets"]:
+        own = list(itertools.islice(places, 1 if size is None else size))
+        yield name, partial(_read_entry, about, name, size, own)
+
+
+def _read_entry(about: dict[str, Any], name: str, size: int | None, members: _Members) -> PackEntry:
+    if len(members) != (1 if size is None else size):
+        raise ValueError("members are missing")
+    value: Array | Pictures
+    if size is None:
+        value = np.load(io.BytesIO(members[0]()), allow_pickle=False)
+    else:
+        value = Pictures(size, partial(_read_member, members))
+    notes = {key: value for key, value in about.items() if key not in _ABOUT}
+    return PackEntry(name, about["clip_id"], about["label"], value, notes)
+
+
+def _read_member(members: _Members, number: int) -> bytes:
+    return members[number]()
+
+
+def _read_shard(path: Path) -> Iterator[PackEntry | PackDamage]:
+    with path.open("rb") as stream:
+        for sample in _walk(stream):
+            for name, read in _list_entries(sample.about, sample.members):
+                yield from PackPart(
+                    sample.key,
+                    [],
+                    lambda read=read: [read()],  # type: ignore[misc]
+                    name,
+                    sample.about["clip_id"],
+                ).read_undamaged()
 
 
 def _read(stream: BinaryIO, place: int, size: int) -> bytes:
@@ -205,22 +224,22 @@ def _read(stream: BinaryIO, place: int, size: int) -> bytes:
     return data
 
 
-def _samples(stream: BinaryIO) -> Iterator[_Sample]:
+def _walk(stream: BinaryIO) -> Iterator[_ShardSample]:
     """Walk through a shard; only the present clip's places are in memory."""
     tar = tarfile.TarFile(fileobj=stream, mode="r")
-    sample: _Sample | None = None
+    sample: _ShardSample | None = None
     while (member := tar.next()) is not None:
         tar.members.clear()  # type: ignore[attr-defined]
         key, _, ending = member.name.partition(".")
+        read = partial(_read, stream, member.offset_data, member.size)
         if ending == "json":
             if sample is not None:
                 yield sample
-            about = json.loads(_read(stream, member.offset_data, member.size))
-            sample = _Sample(key, about)
+            sample = _ShardSample(key, json.loads(read()))
         elif sample is None or sample.key != key:
             raise ValueError(f"{member.name} belongs to no sample")
         else:
-            sample.members.append((member.offset_data, member.size))
+            sample.members.append(read)
     if sample is not None:
         yield sample
     # Cut between two members, or in its end, a tar reads well to the cut.

@@ -10,53 +10,39 @@ Settings read: `samples_per_shard`, the clips per file (default 10000); `image` 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reelpack.core.errors import ClipError, UserError
 from reelpack.images.files import SUFFIXES, FrameSequence, Pictures
-from reelpack.packs.base import (
-    Array,
-    Entry,
-    PackContext,
-    PackDamage,
-    PackEntry,
-    PackFormat,
-    StoredEntry,
-)
-from reelpack.packs.content import check_content, stored_content
-from reelpack.packs.parquet_columns import Columns, read_row, row_schema
+from reelpack.packs.access import Clips, OpensLate, PackPart
+from reelpack.packs.content import ContentFormat
+from reelpack.packs.entries import Array, Entry, PackContext, PackEntry, StoredEntry
+from reelpack.packs.parquet_columns import Columns, make_schema, read_row
 
-SAMPLES_PER_SHARD = 10_000
-DATA = "data"
+_DATA = "data"
 _README = "README.md"
 # A reader that wants one clip reads its row group.
 _GROUP_BYTES = 1 << 20
 _GROUP_ROWS = 100
 # Arrow counts the bytes of a column's chunk in 31 bits; JPEG files may be larger than the PNG files.
 _LARGEST_CLIP_BYTES = 1 << 30
-_READ_ROWS = 16
 
 
-class ParquetFiles(PackFormat):
+class ParquetFiles(ContentFormat):
     """Parquet files with feature types, and a dataset card."""
 
-    name = "parquet"
-    version = 1
-
-    def check(self, context: PackContext) -> None:
-        """Raise `UserError` when there is no crop set, or no such kind of picture."""
-        check_content(context, what=self.name)
-
-    def stored(self, entry: Entry, context: PackContext) -> StoredEntry:
-        """Return arrays as they are, and frames as the pictures that the recipe asks for.
+    def store(self, entry: Entry, context: PackContext) -> StoredEntry:
+        """Return arrays as they are, and frames as the image files that the recipe asks for.
 
         Raises:
-            ClipError: the clip has no frames, or they are too large for such pictures or for a row.
+            ClipError: the clip has no frames, or they are too large for such files or for a row.
             UserError: an array has more than five axes.
         """
         for name, value in entry.arrays.items():
@@ -66,53 +52,86 @@ class ParquetFiles(PackFormat):
                     raise ClipError("pack", f"{size} MiB of frames are more than a row can hold")
             elif not 1 <= value.ndim <= 5:
                 raise UserError(f"parquet: {name} has {value.ndim} axes; allowed: 1 to 5")
-        return stored_content(entry, context, what=self.name)
+        return super().store(entry, context)
 
-    def write(
-        self,
-        folder: Path,
-        entries: Iterable[StoredEntry],
-        context: PackContext,
-        failed_ids: Callable[[], Sequence[str]],
-    ) -> None:
+    def write(self, folder: Path, entries: Iterable[StoredEntry], context: PackContext) -> None:
         """Write the files and the card; at least one file, which may have no rows."""
-        del failed_ids
-        data = folder / DATA
+        data = folder / _DATA
         data.mkdir()
         with _Files(data, context) as files:
             for entry in entries:
                 files.add(entry)
-        split = split_name(context.split)
+        split = rename_split(context.split)
         for number, path in enumerate(files.paths):
             path.rename(data / f"{split}-{number:05d}-of-{len(files.paths):05d}.parquet")
-        (folder / _README).write_text(_card(context), encoding="utf-8")
+        (folder / _README).write_text(_make_card(context), encoding="utf-8")
 
-    def read(
-        self, folder: Path, *, damaged: Container[str] = frozenset()
-    ) -> Iterator[PackEntry | PackDamage]:
-        """Read every row of every file."""
-        for path in file_paths(folder):
-            name = f"{DATA}/{path.name}"
-            if name in damaged:
-                yield PackDamage(f"{name}: not read again, it is damaged")
-                continue
-            try:
-                with pq.ParquetFile(path) as file:
-                    for batch in file.iter_batches(_READ_ROWS):
-                        for number in range(len(batch)):
-                            yield from read_row(batch, number)
-            except (OSError, ValueError, KeyError, pa.ArrowException) as error:
-                yield PackDamage(f"{name}: {' '.join(str(error).split())}")
+    def list_parts(self, folder: Path) -> Iterator[PackPart]:
+        """Yield the files."""
+        for path in _list_files(folder):
+            name = f"{_DATA}/{path.name}"
+            yield PackPart(name, [name], partial(_read_file, path))
+
+    def open(self, folder: Path) -> Clips:
+        """Return the rows in list order."""
+        return _ParquetClips(_list_files(folder))
 
 
-def split_name(split: str) -> str:
+FORMAT = ParquetFiles()
+
+
+def rename_split(split: str) -> str:
     """Return what `datasets` is to call a split."""
     return "train" if split == "all" else split
 
 
-def file_paths(folder: Path) -> list[Path]:
-    """Return a pack's Parquet files in order."""
-    return sorted((folder / DATA).glob("*-?????-of-?????.parquet"))
+def _list_files(folder: Path) -> list[Path]:
+    return sorted((folder / _DATA).glob("*-?????-of-?????.parquet"))
+
+
+def _read_file(path: Path) -> Iterator[PackEntry]:
+    return _ParquetClips([path]).read_all()
+
+
+class _ParquetClips(OpensLate[list[pq.ParquetFile]], Clips):
+    """The rows of files.
+
+    A clip is read with its row group, and the last row group stays in memory: going through the rows
+    in order reads each once. For shuffled access convert the pack with Hugging Face `datasets`.
+    """
+
+    def __init__(self, paths: list[Path]) -> None:
+        self._paths = paths
+        self._groups: list[tuple[int, int]] = []
+        rows = [0]
+        for number, path in enumerate(paths):
+            about = pq.read_metadata(path)
+            for group in range(about.num_row_groups):
+                self._groups.append((number, group))
+                rows.append(about.row_group(group).num_rows)
+        self._ends = np.cumsum(rows)
+        self._cached: tuple[int, pa.RecordBatch] | None = None
+
+    def __len__(self) -> int:
+        return int(self._ends[-1])
+
+    def read(self, number: int) -> Iterator[PackEntry]:
+        """Read a row."""
+        group = int(np.searchsorted(self._ends, number, side="right")) - 1
+        return read_row(self._read_group(group), number - int(self._ends[group]))
+
+    def _open(self) -> list[pq.ParquetFile]:
+        return [pq.ParquetFile(path) for path in self._paths]
+
+    def _read_group(self, group: int) -> pa.RecordBatch:
+        if self._cached is None or self._cached[0] != group:
+            file, part = self._groups[group]
+            table = self._get_handle()[file].read_row_group(part, use_threads=False)
+            self._cached = group, table.combine_chunks().to_batches()[0]
+        return self._cached[1]
+
+    def __getstate__(self) -> dict[str, object]:
+        return {**super().__getstate__(), "_cached": None}
 
 
 class _Files:
@@ -120,8 +139,8 @@ class _Files:
 
     def __init__(self, folder: Path, context: PackContext) -> None:
         self._folder = folder
-        self._rows = int(context.settings.get("samples_per_shard", SAMPLES_PER_SHARD))
-        self._suffix = SUFFIXES[context.settings.get("image", "png")]
+        self._rows = int(FORMAT.get_setting(context, "samples_per_shard"))
+        self._suffix = SUFFIXES[FORMAT.get_image(context)[0]]
         self._variants = [variant.name for variant in context.variants]
         self._schema: pa.Schema | None = None
         self._shapes: dict[str, tuple[Any, ...]] = {}
@@ -136,7 +155,7 @@ class _Files:
     def __exit__(self, kind: object, *error: object) -> None:
         if kind is None:
             if self._schema is None:
-                self._begin(row_schema({}))
+                self._begin(make_schema({}))
             self._flush()
         if self._writer is not None:
             self._writer.close()
@@ -144,15 +163,15 @@ class _Files:
     def add(self, entry: StoredEntry) -> None:
         """Add a clip's row."""
         if self._schema is None:
-            self._shapes = {name: _shape(value) for name, value in entry.arrays.items()}
-            self._begin(row_schema(entry.arrays))
+            self._shapes = {name: _get_shape(value) for name, value in entry.arrays.items()}
+            self._begin(make_schema(entry.arrays))
         elif self._in_file == self._rows:
             self._flush()
             self._begin(self._schema)
         for name, value in entry.arrays.items():
-            if _shape(value) != self._shapes[name]:
+            if _get_shape(value) != self._shapes[name]:
                 raise UserError(
-                    f"parquet: {name} of clip {entry.clip_id} is {_shape(value)}, that of clips"
+                    f"parquet: {name} of clip {entry.clip_id} is {_get_shape(value)}, that of clips"
                     f" before it {self._shapes[name]}; a column holds one shape but for the first axis"
                 )
         assert self._columns is not None
@@ -175,7 +194,10 @@ class _Files:
             for name in schema.names
         }
         self._writer = pq.ParquetWriter(
-            self.paths[-1], schema, use_dictionary=texts, compression=_leaves(schema, compressed)
+            self.paths[-1],
+            schema,
+            use_dictionary=texts,
+            compression=_name_leaves(schema, compressed),
         )
 
     def _flush(self) -> None:
@@ -186,11 +208,11 @@ class _Files:
         self._columns.clear()
 
 
-def _shape(value: Array | Pictures) -> tuple[Any, ...]:
+def _get_shape(value: Array | Pictures) -> tuple[Any, ...]:
     return () if isinstance(value, Pictures) else (value.dtype.str, *value.shape[1:])
 
 
-def _leaves(schema: pa.Schema, by_column: dict[str, str]) -> dict[str, str]:
+def _name_leaves(schema: pa.Schema, by_column: dict[str, str]) -> dict[str, str]:
     """Return a setting by the leaf paths that Parquet knows, from one by column."""
     empty = pa.BufferOutputStream()
     pq.write_table(schema.empty_table(), empty)
@@ -199,15 +221,15 @@ def _leaves(schema: pa.Schema, by_column: dict[str, str]) -> dict[str, str]:
     return {path: by_column[path.split(".")[0]] for path in paths}
 
 
-def _card(context: PackContext) -> str:
-    split = split_name(context.split)
+def _make_card(context: PackContext) -> str:
+    split = rename_split(context.split)
     columns = "".join(f"* `{variant.name}`\n" for variant in context.variants)
     return f"""---
 configs:
 - config_name: default
   data_files:
   - split: {split}
-    path: {DATA}/{split}-*
+    path: {_DATA}/{split}-*
 ---
 # {context.dataset}, {context.split}: {context.recipe}
 

@@ -13,9 +13,8 @@ from PIL import Image
 
 import datasets
 from reelpack.core.errors import UserError
-from reelpack.packs import Entry, get_format, publish
-from reelpack.packs.verify import verify_pack
-from tests.packs.samples import ONE, TWO, DrawnFrames, context, entries, entry
+from reelpack.packs import Entry
+from tests.packs.samples import ONE, TWO, DrawnFrames, context, entries, entry, put_whole
 
 CAPTIONS = ["„Über\" den 'Fluss' 🎬\tnext", "another"]
 
@@ -23,9 +22,7 @@ CAPTIONS = ["„Über\" den 'Fluss' 🎬\tnext", "another"]
 def put(folder: Path, items: list[Entry], variants: Any = TWO, **options: Any) -> Path:
     split = options.pop("split", "val")
     about = context(variants, split=split, settings={"encoder": None, **options})
-    publish(folder, get_format("parquet"), items, about, failures=[], provenance={})
-    assert verify_pack(folder).differences == ()
-    return folder
+    return put_whole(folder, "parquet", items, about)
 
 
 def load(folder: Path, split: str = "val") -> datasets.Dataset:

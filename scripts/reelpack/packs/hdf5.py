@@ -3,7 +3,7 @@
 Datasets, one row per clip in list order: `clip_id` (text), `label` (int64) with `has_label` (bool),
 `label_name` (text, "" for none) and `captions` (a JSON list of texts). Each crop set is a group with
 `rows`, int64[clips + 1]: clip i has the rows `rows[i]:rows[i + 1]` of the others. Tokens and features:
-`values` [sum of T, ...]. Frames: picture i is `bytes[ends[i]:ends[i + 1]]`, its time stamp
+`values` [sum of T, ...]. Frames: image file i is `bytes[ends[i]:ends[i + 1]]`, its time stamp
 `pts_seconds[i]`, so `rows` counts frames.
 
 Settings read: `image` and `quality` of frames.
@@ -12,7 +12,7 @@ Settings read: `image` and `quality` of frames.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,16 +24,9 @@ import numpy as np
 from reelpack.core.errors import ClipError, UserError
 from reelpack.core.results import canonical
 from reelpack.images.files import Pictures
-from reelpack.packs.base import (
-    Array,
-    Entry,
-    PackContext,
-    PackDamage,
-    PackEntry,
-    PackFormat,
-    StoredEntry,
-)
-from reelpack.packs.content import check_content, stored_content
+from reelpack.packs.access import Clips, OpensLate, PackPart
+from reelpack.packs.content import ContentFormat
+from reelpack.packs.entries import Array, Entry, PackContext, PackEntry, StoredEntry
 
 _CHUNK_BYTES = 1 << 18
 _TEXT = h5py.string_dtype()
@@ -46,21 +39,14 @@ _CLIPS: dict[str, Any] = {
 }
 
 
-class Hdf5File(PackFormat):
+class Hdf5File(ContentFormat):
     """`{recipe}.h5`."""
 
-    name = "hdf5"
-    version = 1
-
-    def check(self, context: PackContext) -> None:
-        """Raise `UserError` when there is no crop set, or no such kind of picture."""
-        check_content(context, what=self.name)
-
-    def stored(self, entry: Entry, context: PackContext) -> StoredEntry:
-        """Return arrays as they are, and frames as the pictures that the recipe asks for.
+    def store(self, entry: Entry, context: PackContext) -> StoredEntry:
+        """Return arrays as they are, and frames as the image files that the recipe asks for.
 
         Raises:
-            ClipError: the clip has no frames, they are too large for such pictures, or a text holds
+            ClipError: the clip has no frames, they are too large for such files, or a text holds
                 NUL, which ends texts in HDF5.
         """
         if "\0" in entry.clip_id or "\0" in (entry.label_name or ""):
@@ -68,24 +54,16 @@ class Hdf5File(PackFormat):
                 "pack", "HDF5 texts cannot hold NUL, and the id or the class's name does"
             )
         # An empty name is written as none is.
-        named = replace(entry, label_name=entry.label_name or None)
-        return stored_content(named, context, what=self.name)
+        return super().store(replace(entry, label_name=entry.label_name or None), context)
 
-    def write(
-        self,
-        folder: Path,
-        entries: Iterable[StoredEntry],
-        context: PackContext,
-        failed_ids: Callable[[], Sequence[str]],
-    ) -> None:
+    def write(self, folder: Path, entries: Iterable[StoredEntry], context: PackContext) -> None:
         """Write the file."""
-        del failed_ids
         path = folder / f"{context.recipe}.h5"
         with h5py.File(path, "w", libver=("v110", "v110")) as file:
             clips = {name: _Column(file, name, dtype=kind) for name, kind in _CLIPS.items()}
             sets: dict[str, _CropSet] = {}
             for entry in entries:
-                for name, value in _clip(entry).items():
+                for name, value in _describe(entry).items():
                     clips[name].append([value])
                 for name, content in entry.arrays.items():
                     if name not in sets:
@@ -96,23 +74,42 @@ class Hdf5File(PackFormat):
             for crop_set in sets.values():
                 crop_set.flush()
 
-    def read(
-        self, folder: Path, *, damaged: Container[str] = frozenset()
-    ) -> Iterator[PackEntry | PackDamage]:
-        """Read every clip."""
+    def list_parts(self, folder: Path) -> Iterator[PackPart]:
+        """Yield the file."""
         for path in sorted(folder.glob("*.h5")):
-            if path.name in damaged:
-                yield PackDamage(f"{path.name}: not read again, it is damaged")
-                continue
-            try:
-                with h5py.File(path, "r") as file:
-                    for number in range(len(file["clip_id"])):
-                        yield from read_clip(file, number)
-            except (OSError, ValueError, KeyError, RuntimeError, TypeError) as error:
-                yield PackDamage(f"{path.name}: {' '.join(str(error).split())}")
+            yield PackPart(path.name, [path.name], partial(_read_file, path))
+
+    def open(self, folder: Path) -> Clips:
+        """Return the clips in list order."""
+        (path,) = folder.glob("*.h5")
+        return _Hdf5Clips(path)
 
 
-def read_clip(file: h5py.File, number: int) -> Iterator[PackEntry]:
+FORMAT = Hdf5File()
+
+
+def _read_file(path: Path) -> Iterator[PackEntry]:
+    return _Hdf5Clips(path).read_all()
+
+
+class _Hdf5Clips(OpensLate[h5py.File], Clips):
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._open() as file:
+            self._length = len(file["clip_id"])
+
+    def __len__(self) -> int:
+        return self._length
+
+    def read(self, number: int) -> Iterator[PackEntry]:
+        """Read a clip."""
+        return _read_clip(self._get_handle(), number)
+
+    def _open(self) -> h5py.File:
+        return h5py.File(self._path, "r")
+
+
+def _read_clip(file: h5py.File, number: int) -> Iterator[PackEntry]:
     """Yield what the file holds of each crop set of a clip."""
     clip_id = file["clip_id"].asstr()[number]
     label = int(file["label"][number]) if file["has_label"][number] else None
@@ -131,22 +128,22 @@ def read_clip(file: h5py.File, number: int) -> Iterator[PackEntry]:
         notes["pts_seconds"] = stamps
     for name, group in groups.items():
         content = (
-            _pictures(group, bounds[name]) if name in stamps else group["values"][bounds[name]]
+            _get_files(group, bounds[name]) if name in stamps else group["values"][bounds[name]]
         )
         yield PackEntry(name, clip_id, label, content, notes)
 
 
-def _pictures(group: h5py.Group, rows: slice) -> Pictures:
+def _get_files(group: h5py.Group, rows: slice) -> Pictures:
     ends = group["ends"][rows.start : rows.stop + 1]
-    return Pictures(rows.stop - rows.start, partial(_picture, group["bytes"], ends))
+    return Pictures(rows.stop - rows.start, partial(_read_image, group["bytes"], ends))
 
 
-def _picture(data: h5py.Dataset, ends: Array, number: int) -> bytes:
+def _read_image(data: h5py.Dataset, ends: Array, number: int) -> bytes:
     start, end = ends[number : number + 2]
     return bytes(data[int(start) : int(end)].tobytes())
 
 
-def _clip(entry: StoredEntry) -> dict[str, Any]:
+def _describe(entry: StoredEntry) -> dict[str, Any]:
     return {
         "clip_id": entry.clip_id,
         "label": 0 if entry.label is None else entry.label,
