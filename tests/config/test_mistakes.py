@@ -131,8 +131,11 @@ MISTAKES = {
     "no recipes": (config({"demo": {}}), "config: datasets.demo: missing key 'recipes'"),
     "empty recipes": (mine(recipes=[]), "config: datasets.mine.recipes: [] should be non-empty"),
     "recipes as text": (mine(recipes="a"), "config: datasets.mine.recipes: 'a' is not of type"),
-    "recipe name": (mine(recipes=["X"]), "config: datasets.mine.recipes: 'X' is no recipe name"),
-    "path as recipe name": (mine(recipes=["../x"]), "'../x' is no recipe name; allowed: [a-z0-9]+"),
+    "recipe name": (mine(recipes=["X"]), "config: datasets.mine.recipes: 'X' is not a recipe name"),
+    "path as recipe name": (
+        mine(recipes=["../x"]),
+        "'../x' is not a recipe name; allowed: [a-z0-9]+",
+    ),
     "empty dataset": (
         config({"demo": None}),
         "config: datasets.demo: None is not of type 'object'",
@@ -190,7 +193,7 @@ MISTAKES = {
     ),
     "dataset name": (
         config({"A b": {"recipes": ["a"], "videos": "x"}}),
-        "config: datasets.A b: 'A b' is no dataset name; allowed: [a-z0-9]+",
+        "config: datasets.A b: 'A b' is not a dataset name; allowed: [a-z0-9]+",
     ),
     "no card, no videos": (
         config({"mine": {"recipes": ["vimpac_256"]}}),

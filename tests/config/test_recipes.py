@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reelpack.config.recipes import Product, merge, one_spelling, product_of, products
+from reelpack.config.recipes import Product, merge, product_of, products, spell_one_way
 from reelpack.config.sampling import read_sampling
 from reelpack.config.schema import check
 from reelpack.config.stages import describe_result
@@ -76,7 +76,7 @@ def product(draw):
             },
         ).map(lambda cut: {**cut, "position": "center", "hflip": False} if "fit" in cut else cut)
     )
-    card = one_spelling({"frames": {**sampling, **size, **limits, **scaler, **jpeg}})
+    card = spell_one_way({"frames": {**sampling, **size, **limits, **scaler, **jpeg}})
     return Product(card["frames"], crop)
 
 

@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from reelpack.config.stages import LEDGER_FOLDERS, RULES, STAGES, describe_result
+from reelpack.config.stages import LEDGERS, RULES, STAGES, describe_result
 from tests.support.helpers import ROOT
 
 
@@ -25,7 +25,7 @@ def test_every_rule_is_known_and_its_outputs_lie_where_the_registry_says():
 
 
 def test_folders_of_ledgers_stand_in_running_order():
-    assert LEDGER_FOLDERS == {
+    assert LEDGERS == {
         "downloads": "download_shard",
         "clips": "trim_shard",
         "frames": "extract_frames",

@@ -67,7 +67,7 @@ MISTAKES = {
     ),
     "name": (
         config(datasets={"birds": {"transformers": ["V T"]}}),
-        "config: datasets.birds.transformers: 'V T' is no transformer name; allowed: ",
+        "config: datasets.birds.transformers: 'V T' is not a transformer name; allowed: ",
     ),
     "key": (config({"sample": 1}), "transformer vt: unknown key 'sample'; allowed: architecture,"),
     "training key": (

@@ -111,11 +111,11 @@ class Dataset:
         return list(self.card.get("sources", []))
 
     def sources_of(self, split: str) -> list[Mapping[str, Any]]:
-        """The sources that serve a split."""
+        """Return the sources that serve a split."""
         return [each for each in self.sources if _serves(each, split)]
 
     def archives(self, split: str | None = None) -> list[Archives]:
-        """The sources of archives, of a split or all."""
+        """Return the sources of archives, of a split or all."""
         last = len(self.sources) - 1
         return [
             Archives(number, source, number == last)
@@ -124,7 +124,7 @@ class Dataset:
         ]
 
     def fetched_sources(self, split: str) -> list[dict[str, Any]]:
-        """The sources that download_shard tries; archives by their number among all."""
+        """Return the sources that download_shard tries; archives by their number among all."""
         found = []
         for number, source in enumerate(self.sources):
             if "folder" in source or not _serves(source, split):
@@ -133,24 +133,24 @@ class Dataset:
         return found
 
     def archives_result(self, archives: Archives) -> dict[str, Any]:
-        """Result of fetch_archives for one source."""
+        """Return fetch_archives' result for one source."""
         source = {k: v for k, v in archives.source.items() if k not in ("splits", "naming")}
         settings = {"source": source, "parts": archives.parts, "is_last": archives.is_last}
         return describe_result("fetch_archives", settings)
 
     def annotations_result(self) -> dict[str, Any]:
-        """Result of fetch_annotations, with the state of the files that a person brings."""
+        """Return fetch_annotations' result, with the state of the files that a person brings."""
         files = self.card["annotations"]["files"]
         brought = [] if self.made_by else _brought(self.name, files)
         return describe_result("fetch_annotations", {"files": files, "brought": brought})
 
     def made_files(self) -> list[str]:
-        """The annotation files that a rule of the workflow makes."""
+        """Return the annotation files that a rule of the workflow makes."""
         files = self.card["annotations"]["files"] if self.made_by and self.is_annotated else []
         return [str(ANNOTATIONS / self.name / file["path"]) for file in files if "path" in file]
 
     def manifest_result(self, split: str, *, signature: str) -> dict[str, Any]:
-        """Result of make_manifest.
+        """Return make_manifest's result.
 
         Args:
             split: of this dataset.
@@ -179,7 +179,7 @@ class Dataset:
         return describe_result("make_manifest", settings)
 
     def trim_result(self) -> dict[str, Any]:
-        """Result of trim_shard; the usual ways are no part of it."""
+        """Return trim_shard's result; the usual ways are not part of it."""
         ways = (("trim", self.trim, "virtual"), ("windows", self.windows, "inside"))
         return describe_result("trim_shard", {key: way for key, way, usual in ways if way != usual})
 
@@ -213,7 +213,7 @@ def _as_list(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-def own_dataset(name: str, asked: Mapping[str, Any], *, base: Path) -> Dataset:
+def make_own_dataset(name: str, asked: Mapping[str, Any], *, base: Path) -> Dataset:
     """Return a dataset without a card.
 
     Raises:
@@ -245,7 +245,7 @@ def own_dataset(name: str, asked: Mapping[str, Any], *, base: Path) -> Dataset:
     )
 
 
-def card_dataset(
+def read_card_dataset(
     name: str, asked: Mapping[str, Any], *, path: Path, given: Mapping[str, Any]
 ) -> Dataset:
     """Return a dataset with a card.

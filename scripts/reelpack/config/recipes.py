@@ -122,7 +122,7 @@ def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def one_spelling(card: dict[str, Any]) -> dict[str, Any]:
+def spell_one_way(card: dict[str, Any]) -> dict[str, Any]:
     """Write fractions in one way, since 2, 2.0 and "4/2" are the same sampling; leave out what is usual."""
     frames = dict(card["frames"])
     sampling = read_sampling(frames)

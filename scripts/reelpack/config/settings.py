@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from reelpack.config import recipes as recipe_rules
-from reelpack.config.datasets import Dataset, card_dataset, own_dataset
+from reelpack.config.datasets import Dataset, make_own_dataset, read_card_dataset
 from reelpack.config.encoder_cards import CARDS
 from reelpack.config.lvt_files import vqvae_files
 from reelpack.config.pack_rules import FORMAT_RULES
@@ -78,15 +78,15 @@ class Settings:
         where = f"config: datasets.{name}"
         reserved = name in RESERVED or name.startswith(_GENERATED)
         if not NAME.fullmatch(name) or reserved:
-            reason = "is a rule's name" if reserved else "is no dataset name"
+            reason = "is a rule's name" if reserved else "is not a dataset name"
             raise UserError(
                 f"{where}: {name!r} {reason}; allowed: {NAME.pattern}, and no rule's name"
             )
         asked = self.config["datasets"][name]
         path = self.base / "datasets" / f"{name}.yaml"
         if path.exists():
-            return card_dataset(name, asked, path=path, given=self._given["datasets"][name])
-        return own_dataset(name, asked, base=self.base)
+            return read_card_dataset(name, asked, path=path, given=self._given["datasets"][name])
+        return make_own_dataset(name, asked, base=self.base)
 
     def _card(
         self, kind: str, name: str, *, where: str, chain: tuple[str, ...] = ()
@@ -120,12 +120,12 @@ class Settings:
         """Return a recipe, complete and checked; `where` it is asked for stands in errors."""
         if ("recipe", name) not in self._cards:
             if not NAME.fullmatch(name):
-                raise UserError(f"{where}: {name!r} is no recipe name; allowed: {NAME.pattern}")
+                raise UserError(f"{where}: {name!r} is not a recipe name; allowed: {NAME.pattern}")
             card = self._card("recipe", name, where=where)
             where = f"recipe {name}"
             recipe = check("recipe", card, where=where)
             recipe_rules.check_recipe(recipe, where=where)
-            recipe = recipe_rules.one_spelling(recipe)
+            recipe = recipe_rules.spell_one_way(recipe)
             if recipe["encoder"] is None:
                 recipe["mode"] = "staged"
             else:
@@ -159,7 +159,7 @@ class Settings:
             where = f"model {name}"
             model = check("model", card, where=where)
             recipe_rules.check_frames(model, where=where)
-            model = recipe_rules.one_spelling(model)
+            model = recipe_rules.spell_one_way(model)
             side = products(model)[0].side
             if len(products(model)) != 1 or side is None or side % CARDS["vqvae"].stride:
                 raise UserError(f"{where}: frames: needs one crop set of squares, a multiple of 4")
@@ -198,7 +198,7 @@ class Settings:
         if ("transformer", name) not in self._cards:
             if not NAME.fullmatch(name):
                 raise UserError(
-                    f"{where}: {name!r} is no transformer name; allowed: {NAME.pattern}"
+                    f"{where}: {name!r} is not a transformer name; allowed: {NAME.pattern}"
                 )
             card = self._card("transformer", name, where=where)
             where = f"transformer {name}"
@@ -297,7 +297,7 @@ class Settings:
         return max(shared, key=len, default=[])
 
     def is_measured(self, name: str) -> bool:
-        """Whether a recipe's codes are measured: those of models that pictures can be made with."""
+        """Whether a recipe's codes are measured: those of models that can turn them into frames."""
         return (self.recipe(name)["encoder"] or {}).get("name") == "vqvae"
 
     @property

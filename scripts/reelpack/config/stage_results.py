@@ -88,7 +88,7 @@ def describe_weights(settings: Settings, name: str) -> dict[str, str]:
 
 
 def describe_encoding(settings: Settings, name: str) -> dict[str, Any]:
-    """Return encode_shard's result; the mode is no part of it, both modes give the same."""
+    """Return encode_shard's result; the mode is not part of it: both modes give the same."""
     recipe = settings.recipe(name)
     encoder = recipe["encoder"]
     source: Any = (
@@ -144,7 +144,7 @@ def _describe_pixels(product: Product) -> dict[str, Any]:
 
 
 def describe_measures(settings: Settings, dataset: str, split: str, name: str) -> dict[str, Any]:
-    """Return measure_codes' result; the mode is no part of it, as of encode_shard's."""
+    """Return measure_codes' result; the mode is not part of it, nor of encode_shard's."""
     shards = len(settings.shards(dataset, split))
     encoded = describe_encoding(settings, name)
     return describe_result("measure_codes", {"encoded": encoded, "shards": shards})

@@ -101,9 +101,10 @@ _CARDS = (
 )
 STAGES: dict[str, StageCard] = {card.name: card for card in _CARDS}
 # Folder of a split -> the stage whose ledgers lie in it, in running order.
-LEDGER_FOLDERS = {card.folder: card.name for card in _CARDS if card.has_ledger}
+LEDGERS = {card.folder: card.name for card in _CARDS if card.has_ledger}
 SHARD_RULES = frozenset(card.name for card in _CARDS if card.is_by_shard)
-RULES = (*OTHER_RULES, *STAGES)
+RUNNING_ORDER = tuple(STAGES)
+RULES = (*OTHER_RULES, *RUNNING_ORDER)
 
 
 def describe_result(stage: str, settings: Mapping[str, Any]) -> dict[str, Any]:

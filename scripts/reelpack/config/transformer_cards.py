@@ -47,7 +47,12 @@ def check_transformer(
         )
     if settings.patience and card["held_out"] is None:
         raise UserError(f"{where}: training.patience: needs held_out, a split to measure on")
-    samples = card["samples"]
+    _check_samples(card["samples"], sizes, settings.frames, codes=codes, where=where)
+
+
+def _check_samples(
+    samples: Mapping[str, Any], sizes: Sizes, learned_frames: int, *, codes: int, where: str
+) -> None:
     if samples["primed"] >= samples["length"]:
         raise UserError(
             f"{where}: samples.primed: {samples['primed']}; allowed: less than samples.length"
@@ -55,10 +60,10 @@ def check_transformer(
         )
     _check_shape(sizes, (samples["length"], codes, codes), where=f"{where}: samples.length")
     # Slices that skip frames lie otherwise in a longer video than in those it has learned from.
-    if sizes.stride[0] > 1 and samples["length"] > settings.frames:
+    if sizes.stride[0] > 1 and samples["length"] > learned_frames:
         raise UserError(
             f"{where}: samples.length: {samples['length']}; allowed: at most training.frames"
-            f" ({settings.frames}), since slices skip frames"
+            f" ({learned_frames}), since slices skip frames"
         )
 
 

@@ -25,7 +25,7 @@ class TrainSettings:
         alpha: RMSprop's smoothing.
         momentum: RMSprop's.
         seed: of the initial weights, the order of videos, cuts and slices.
-        checkpoint_every: steps between checkpoints; no part of the result.
+        checkpoint_every: steps between checkpoints; not part of the result.
         evaluate_every: steps between evaluations on held-out videos.
         patience: stop after that many evaluations without a better one; 0 never stops early.
         threads: CPU threads of each process; sums are grouped by them, so they are part of the

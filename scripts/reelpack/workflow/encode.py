@@ -8,13 +8,13 @@ from reelpack.config.settings import Settings
 from reelpack.config.stage_results import describe_encoding, describe_group
 from reelpack.config.stages import STAGES
 from reelpack.core.results import canonical
-from reelpack.workflow.paths import Wildcards, first_table, recipe_pixels
+from reelpack.workflow.paths import Wildcards, find_first_table, list_pixels
 
 
 def get_pixels(settings: Settings, wildcards: Wildcards) -> list[str]:
     """Return the staged shards to encode; none when streamed."""
     recipe = settings.recipe(wildcards["recipe"])
-    patterns = recipe_pixels(recipe) if recipe["mode"] == "staged" else []
+    patterns = list_pixels(recipe) if recipe["mode"] == "staged" else []
     return [pattern.format(**wildcards) for pattern in patterns]
 
 
@@ -23,7 +23,7 @@ def get_earlier(settings: Settings, wildcards: Wildcards) -> list[str]:
     recipe = settings.recipe(wildcards["recipe"])
     patterns = [STAGES["trim_shard"].ledger]
     if recipe["mode"] == "staged":
-        patterns = recipe_pixels(recipe, ledger=True)
+        patterns = list_pixels(recipe, ledger=True)
     return [pattern.format(**wildcards) for pattern in patterns]
 
 
@@ -49,7 +49,7 @@ def find_learned(settings: Settings, recipe: str) -> list[str]:
     model = settings.model(encoder["model"])
     if model["checkpoint"]:
         return []
-    return [first_table(settings, model["dataset"], model["split"])]
+    return [find_first_table(settings, model["dataset"], model["split"])]
 
 
 def get_learned(settings: Settings, wildcards: Wildcards) -> list[str]:

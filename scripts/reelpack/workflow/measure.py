@@ -6,7 +6,7 @@ from reelpack.config.settings import Settings
 from reelpack.config.stage_results import describe_measures
 from reelpack.config.stages import STAGES
 from reelpack.core.results import Unrecorded, canonical
-from reelpack.workflow.paths import Wildcards, fill_folders, fill_shards, recipe_pixels
+from reelpack.workflow.paths import Wildcards, fill_folders, fill_shards, list_pixels
 
 
 def get_clips(settings: Settings, wildcards: Wildcards) -> list[str]:
@@ -33,7 +33,7 @@ def get_folders(settings: Settings, wildcards: Wildcards) -> Unrecorded:
 def _find_patterns(settings: Settings, wildcards: Wildcards) -> list[str]:
     """Return the paths, still with wildcards, of a recipe's staged shards; none when streamed."""
     card = settings.recipe(wildcards["recipe"])
-    return recipe_pixels(card) if card["mode"] == "staged" else []
+    return list_pixels(card) if card["mode"] == "staged" else []
 
 
 def get_result(settings: Settings, wildcards: Wildcards) -> str:

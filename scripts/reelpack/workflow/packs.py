@@ -7,7 +7,7 @@ from reelpack.config.settings import Settings
 from reelpack.config.stage_results import describe_pack
 from reelpack.config.stages import STAGES
 from reelpack.core.results import canonical
-from reelpack.workflow.paths import Wildcards, fill_folders, fill_shards, fill_some, recipe_pixels
+from reelpack.workflow.paths import Wildcards, fill_folders, fill_shards, fill_some, list_pixels
 
 
 def get_shards(settings: Settings, wildcards: Wildcards) -> list[str]:
@@ -39,7 +39,7 @@ def _find_patterns(settings: Settings, recipe: str, *, ledger: bool) -> list[str
     if card["encoder"] is not None:
         stage = STAGES["encode_shard"]
         return [fill_some(stage.ledger if ledger else stage.output, recipe=recipe)]
-    patterns = recipe_pixels(card, ledger=ledger)
+    patterns = list_pixels(card, ledger=ledger)
     if card["audio"] is not None:
         stage = STAGES["extract_audio"]
         pattern = stage.ledger if ledger else stage.output
@@ -48,7 +48,7 @@ def _find_patterns(settings: Settings, recipe: str, *, ledger: bool) -> list[str
 
 
 def get_threads(settings: Settings, wildcards: Wildcards) -> int:
-    """Return how many cores a pack is written with: several where pictures are encoded for it."""
+    """Return how many cores a pack is written with: several where image files are encoded for it."""
     image = settings.recipe(wildcards["recipe"])["pack"].get("image", "png")
     return 1 if image == "png" else 4
 

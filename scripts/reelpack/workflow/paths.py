@@ -32,12 +32,12 @@ def fill_folders(patterns: Iterable[str], wildcards: Wildcards) -> list[str]:
     return [str(Path(pattern).parent).format(**wildcards) for pattern in patterns]
 
 
-def first_table(settings: Settings, dataset: str, split: str) -> str:
+def find_first_table(settings: Settings, dataset: str, split: str) -> str:
     """Return one shard table of a split; see rules/manifest.smk for why."""
     return fill_shards(settings, dataset, split, SHARD_TABLE)[0]
 
 
-def pixels_pattern(product: Product, *, ledger: bool = False) -> str:
+def make_pixels_pattern(product: Product, *, ledger: bool = False) -> str:
     """Return the path, with wildcards for dataset, split and shard, of a product's staged shard.
 
     Args:
@@ -55,9 +55,9 @@ def fill_some(pattern: str, **names: str) -> str:
     return pattern.format(**{**kept, **names})
 
 
-def recipe_pixels(recipe: Mapping[str, Any], *, ledger: bool = False) -> list[str]:
+def list_pixels(recipe: Mapping[str, Any], *, ledger: bool = False) -> list[str]:
     """Return the patterns of all staged shards that a recipe is made from, or of their ledgers."""
-    return [pixels_pattern(product, ledger=ledger) for product in products(recipe)]
+    return [make_pixels_pattern(product, ledger=ledger) for product in products(recipe)]
 
 
 @cache

@@ -10,7 +10,7 @@ from reelpack.config.recipes import products
 from reelpack.config.settings import CardKind, Settings
 from reelpack.config.stage_results import describe_import, describe_training
 from reelpack.core.results import Unrecorded, canonical
-from reelpack.workflow.paths import SHARD_TABLE, Wildcards, pixels_pattern
+from reelpack.workflow.paths import SHARD_TABLE, Wildcards, make_pixels_pattern
 
 
 def get_tables(settings: Settings, wildcards: Wildcards) -> list[str]:
@@ -21,7 +21,7 @@ def get_tables(settings: Settings, wildcards: Wildcards) -> list[str]:
 def get_pixels(settings: Settings, wildcards: Wildcards, *, ledger: bool) -> list[str]:
     """Return the staged shards that a model learns from, or their ledgers."""
     (product,) = products(settings.model(wildcards["model"]))
-    pattern = pixels_pattern(product, ledger=ledger)
+    pattern = make_pixels_pattern(product, ledger=ledger)
     return _fill_shards(settings, wildcards["model"], pattern)
 
 
@@ -44,7 +44,7 @@ def get_result(settings: Settings, wildcards: Wildcards) -> str:
 
 
 def get_pictures(settings: Settings, wildcards: Wildcards) -> Unrecorded:
-    """Return the steps between pictures; they are no part of the result."""
+    """Return the steps between pictures of reconstructions; they are not part of the result."""
     return Unrecorded(str(_training(settings, wildcards)["pictures_every"]))
 
 

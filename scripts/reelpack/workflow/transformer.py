@@ -9,7 +9,7 @@ from reelpack.config.stage_results import describe_samples, describe_transformer
 from reelpack.config.stages import STAGES
 from reelpack.core.results import canonical
 from reelpack.workflow.encode import find_learned, find_weights
-from reelpack.workflow.paths import Wildcards, first_table
+from reelpack.workflow.paths import Wildcards, find_first_table
 
 _PACK = STAGES["write_pack"].place
 
@@ -49,7 +49,7 @@ def get_tables(settings: Settings, wildcards: Wildcards) -> list[str]:
 def _find_tables(settings: Settings, transformer: str, splits: Iterable[str | None]) -> list[str]:
     """Return one table of each of these splits, and of what the VQ-VAE of the codes learned from."""
     card = settings.transformer(transformer)
-    own = [first_table(settings, card["dataset"], split) for split in splits if split]
+    own = [find_first_table(settings, card["dataset"], split) for split in splits if split]
     return sorted({*own, *find_learned(settings, card["recipe"])})
 
 

@@ -18,7 +18,7 @@ def get_threads(settings: Settings, wildcards: Wildcards) -> int:
 
 
 def get_journal(_: Settings, wildcards: Wildcards) -> Unrecorded:
-    """Return the folder of finished clips: where files lie is no part of the result."""
+    """Return the folder of finished clips: where files lie is not part of the result."""
     place = "results/{dataset}/{split}/journal/trim_shard/{shard}"
     return Unrecorded(place.format(**wildcards))
 
