@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from reelpack.config.transformer_sizes import PRESETS, Sizes
-from reelpack.config.transformer_training import TrainSettings
+from reelpack.config.transformer_training import TransformerSettings
 from reelpack.core.files import replace_file
 from reelpack.encoders import vqvae
 from reelpack.jobs import cli
@@ -60,7 +60,7 @@ def _sizes(preset: str | None, config: Path | None) -> Sizes:
     if config is None:
         return PRESETS[str(preset)]
     card = lvt_configs.transformer_card(lvt_configs.read_config(config))
-    return TrainSettings.from_card(card).architecture
+    return TransformerSettings.from_card(card).architecture
 
 
 def _card(args: argparse.Namespace) -> dict[str, object]:

@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from reelpack.config.transformer_training import TrainSettings
+from reelpack.config.transformer_training import TransformerSettings
 from reelpack.core.files import clear_leftovers, link_or_copy, sha256_file
 from reelpack.core.results import digest
 from reelpack.jobs import cli
@@ -32,7 +32,7 @@ def main() -> None:
     parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard's events")
     args = parser.parse_args()
     held_out = args.held_out or []
-    settings = TrainSettings.from_card(json.loads(args.params)["model"])
+    settings = TransformerSettings.from_card(json.loads(args.params)["model"])
     # Checkpoints belong to these codes and this card alone.
     folder = args.journal / digest(args.params, _sums(args.codes), _sums(held_out))
     clear_leftovers(folder / CHECKPOINT, *(folder / name for name in OUTPUTS.values()))

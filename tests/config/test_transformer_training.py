@@ -1,17 +1,19 @@
 import pytest
 
 from reelpack.config.transformer_sizes import PRESETS, Sizes
-from reelpack.config.transformer_training import TrainSettings
+from reelpack.config.transformer_training import TransformerSettings
 from reelpack.core.errors import UserError
 
 
 def test_a_card_gives_settings_and_the_rest_is_the_published_one():
     card = {"architecture": {"stride": [4, 2, 2]}, "training": {"steps": 9, "learning_rate": 1}}
-    settings = TrainSettings.from_card(card)
+    settings = TransformerSettings.from_card(card)
     assert settings.architecture.stride == (4, 2, 2)
     assert (settings.steps, settings.learning_rate, settings.seed) == (9, 1, 29871897)
-    assert TrainSettings.from_card({"training": {"steps": 9}}) == TrainSettings(Sizes(), steps=9)
-    published = TrainSettings(PRESETS["DSFVT"], steps=600_000)
+    assert TransformerSettings.from_card({"training": {"steps": 9}}) == TransformerSettings(
+        Sizes(), steps=9
+    )
+    published = TransformerSettings(PRESETS["DSFVT"], steps=600_000)
     assert (published.batch, published.frames, published.learning_rate) == (64, 16, 2e-5)
     assert (published.alpha, published.momentum, published.primed_frames) == (0.95, 0.9, 1)
 
@@ -37,4 +39,4 @@ def test_a_card_gives_settings_and_the_rest_is_the_published_one():
 )
 def test_wrong_cards_are_user_errors(training, message):
     with pytest.raises(UserError, match=message):
-        TrainSettings.from_card({"training": training})
+        TransformerSettings.from_card({"training": training})

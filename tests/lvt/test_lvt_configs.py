@@ -4,7 +4,7 @@ import pytest
 
 from reelpack.config.schema import check, load_yaml
 from reelpack.config.transformer_sizes import PRESETS
-from reelpack.config.transformer_training import TrainSettings as TransformerSettings
+from reelpack.config.transformer_training import TransformerSettings
 from reelpack.core.errors import UserError
 from reelpack.lvt.lvt_configs import read_config, transformer_card, vqvae_card
 from reelpack.lvt.train_vqvae import TrainSettings

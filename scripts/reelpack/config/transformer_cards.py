@@ -7,7 +7,7 @@ from typing import Any
 
 from reelpack.config.sampling import read_sampling
 from reelpack.config.transformer_sizes import Sizes, Triple
-from reelpack.config.transformer_training import TrainSettings
+from reelpack.config.transformer_training import TransformerSettings
 from reelpack.core.errors import UserError
 
 
@@ -27,7 +27,7 @@ def check_transformer(
         UserError: one line that names the key, what it may be, and where.
     """
     try:
-        settings = TrainSettings.from_card(card)
+        settings = TransformerSettings.from_card(card)
     except UserError as error:
         raise UserError(f"{where}: {error}") from None
     for key in ("codebooks", "codes"):

@@ -12,7 +12,7 @@ from reelpack.config.transformer_sizes import Sizes
 
 
 @dataclass(frozen=True)
-class TrainSettings:
+class TransformerSettings:
     """Settings of a training; the defaults are the published ones.
 
     Attributes:
@@ -55,7 +55,7 @@ class TrainSettings:
         check_sharing({field.name: getattr(self, field.name) for field in fields(self)})
 
     @classmethod
-    def from_card(cls, card: Mapping[str, Any]) -> TrainSettings:
+    def from_card(cls, card: Mapping[str, Any]) -> TransformerSettings:
         """Read a card's `architecture:` and `training:` mappings.
 
         Raises:

@@ -5,7 +5,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from reelpack.config.transformer_training import TrainSettings
+from reelpack.config.transformer_training import TransformerSettings
 from reelpack.jobs import cli
 from reelpack.lvt.transformer.train import train
 from tests.lvt.transformer import tiny
@@ -18,7 +18,7 @@ def videos(count, *, frames, seed=0):
 
 
 # Slices of which some foretell one frame and some two, so that parts of a batch differ.
-SETTINGS = TrainSettings(
+SETTINGS = TransformerSettings(
     tiny.BOTH,
     steps=10,
     frames=4,

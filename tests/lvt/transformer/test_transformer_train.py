@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from reelpack.config.transformer_training import TrainSettings
+from reelpack.config.transformer_training import TransformerSettings
 from reelpack.core.errors import UserError
 from reelpack.encode.codes import clip_bytes, join_codes
 from reelpack.lvt.training.ahead import STEPS_AHEAD
@@ -30,7 +30,7 @@ def held(codes):
 
 VIDEOS = held(tiny.codes(6, frames=5))
 OTHERS = held(tiny.codes(3, seed=1, frames=4))
-SETTINGS = TrainSettings(
+SETTINGS = TransformerSettings(
     tiny.BOTH, steps=8, frames=4, batch=3, learning_rate=1e-3, checkpoint_every=3, evaluate_every=2
 )
 RESULTS = ("model.safetensors", "metrics.csv")
@@ -170,7 +170,7 @@ def test_videos_of_several_sizes_are_a_user_error(tmp_path):
 def test_eight_videos_are_learned_by_heart_and_told_from_their_first_frames(tmp_path):
     batch = tiny.codes(8, seed=3)
     sizes = replace(tiny.FRAMES, width=48, head_width=12, embedding=16)
-    settings = TrainSettings(sizes, steps=300, frames=4, batch=8, learning_rate=5e-4)
+    settings = TransformerSettings(sizes, steps=300, frames=4, batch=8, learning_rate=5e-4)
     train(held(batch), settings, tmp_path, device="cpu")
     rows = list(csv.DictReader((tmp_path / "metrics.csv").open()))
     model = load_model(tmp_path / "model.safetensors")

@@ -20,7 +20,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from reelpack.config.transformer_training import TrainSettings
+from reelpack.config.transformer_training import TransformerSettings
 from reelpack.core.errors import UserError
 from reelpack.core.files import replace_file
 from reelpack.core.results import canonical
@@ -47,7 +47,7 @@ LEARNED, HELD_OUT = "training", "held-out"
 
 def train(
     videos: Videos,
-    settings: TrainSettings,
+    settings: TransformerSettings,
     folder: Path,
     *,
     device: str,
@@ -87,7 +87,7 @@ def _train(
     fabric: Fabric,
     *,
     videos: Videos,
-    settings: TrainSettings,
+    settings: TransformerSettings,
     plan: loop.Plan,
     held_out: Videos | None,
 ) -> None:
@@ -128,7 +128,7 @@ class Training:
     def __init__(
         self,
         videos: Videos,
-        settings: TrainSettings,
+        settings: TransformerSettings,
         *,
         fabric: Fabric,
         held_out: Videos | None = None,
