@@ -54,7 +54,7 @@ def test_links_are_followed_and_loops_are_not(tmp_path):
     assert signature(root) == signature(root)
 
 
-def test_a_name_that_is_no_utf_8_is_one_line(tmp_path):
+def test_a_name_that_is_not_utf_8_is_one_line(tmp_path):
     (Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.mp4"))).write_bytes(b"x")
     with pytest.raises(UserError, match=r"file name b'caf\\xe9\.mp4' is not UTF-8 text; rename"):
         read_folder(tmp_path)

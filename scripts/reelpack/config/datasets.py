@@ -192,7 +192,7 @@ class Dataset:
         if self.made_by or (self.is_annotated and not self.is_own):
             return
         where = f"config: datasets.{self.name}.videos: {self.videos}"
-        if not Path(self.videos).exists():
+        if not (Path(self.videos).is_dir() or Path(self.videos).is_file()):
             raise UserError(f"{where}: no such folder or list of videos")
         if Path(self.videos).is_file() and not self.is_list:
             raise UserError(f"{where}: a list must end in one of: {', '.join(LIST_SUFFIXES)}")

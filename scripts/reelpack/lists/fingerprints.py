@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -55,15 +56,25 @@ def watched_signature(settings: Settings, dataset: str) -> str:
     return hashlib.sha256("\n".join(states).encode()).hexdigest()[:32] if states else ""
 
 
+def _open_at_once(path: str, flags: int) -> int:
+    # A pipe that nobody writes to would be waited for.
+    return os.open(path, flags | os.O_NONBLOCK)
+
+
 def fingerprint(path: str) -> str:
     """Return a short digest of a file's size and three samples of its bytes; "" when it is missing.
+
+    Pipes, sockets and devices have none either: they are not opened for their bytes.
 
     The whole file is hashed when the shard is downloaded; this one only has to notice that a file
     was replaced, and that a touched one was not.
     """
     try:
-        with open(path, "rb") as stream:  # noqa: PTH123
-            size = os.fstat(stream.fileno()).st_size
+        with open(path, "rb", opener=_open_at_once) as stream:
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                return ""
+            size = status.st_size
             digest = hashlib.sha256(str(size).encode())
             for start in (0, (size - _SAMPLE_BYTES) // 2, size - _SAMPLE_BYTES):
                 stream.seek(max(start, 0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
@@ -14,7 +15,7 @@ class FolderIndex:
     A name is a path below the folder, exact or less its ending. A name with folders is also found
     by its last part directly in the folder, and one without folders anywhere below it. A name that
     could mean several files means none: no guess is made. Hidden files are left out, links are
-    followed.
+    followed, and pipes, sockets and devices are not files.
 
     Args:
         root: the folder.
@@ -25,7 +26,8 @@ class FolderIndex:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.names = [Path(entry.path).relative_to(root).as_posix() for entry in walk_files(root)]
+        files = (Path(entry.path) for entry in walk_files(root) if _is_file(entry))
+        self.names = [path.relative_to(root).as_posix() for path in files]
         self._exact = set(self.names)
         self._stems: dict[str, list[str]] = defaultdict(list)
         self._last: dict[str, list[str]] = defaultdict(list)
@@ -50,6 +52,11 @@ class FolderIndex:
 
     def _only(self, names: list[str]) -> Path | None:
         return self.root / names[0] if len(names) == 1 else None
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    # Links alone need a look at the disk; isfile says no where DirEntry raises, for a link to itself.
+    return entry.is_file(follow_symlinks=False) or os.path.isfile(entry.path)  # noqa: PTH113
 
 
 def _stem(path: PurePosixPath) -> str:

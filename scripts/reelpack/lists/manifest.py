@@ -111,7 +111,7 @@ def make_manifest(
     Raises:
         UserError: nothing there, a mistake in the list, clashing ids, or no row of the split.
     """
-    if not videos.exists():
+    if not (videos.is_file() or videos.is_dir()):
         raise UserError(f"{videos}: no such folder or list of videos")
     table = read_list(videos, fetched=fetched) if videos.is_file() else read_folder(videos)
     if by_split:

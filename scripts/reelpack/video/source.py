@@ -196,10 +196,13 @@ def check_file(path: Path) -> None:
     """See that there is a file with something in it; a missing one is for whoever opens it.
 
     Raises:
-        ClipError: "missing" (a folder) or "corrupt" (empty).
+        ClipError: "missing" (a folder), "refused" (a pipe, which may be silent for ever, a socket or a
+            device) or "corrupt" (empty).
     """
     if path.is_dir():
         raise ClipError("missing", f"{path}: a folder, not a video file")
+    if path.exists() and not path.is_file():
+        raise ClipError("refused", f"{path}: a pipe, socket or device, not a video file")
     if path.exists() and path.stat().st_size == 0:
         raise ClipError("corrupt", f"{path}: the file is empty")
 

@@ -66,6 +66,8 @@ def masked_crc(data: bytes) -> int:
 
 
 def _open(path: Path) -> BinaryIO:
+    if path.exists() and not path.is_file():
+        raise ClipError("refused", f"{path}: not a file")
     try:
         return path.open("rb")
     except FileNotFoundError as error:
