@@ -99,13 +99,30 @@ def _read_arrow_json(path: Path, schema: pa.Schema, *, others: str = "infer") ->
     Raises:
         pyarrow.ArrowException: the file has a mistake, or something that other readers take.
     """
-    return arrow_json.read_json(
+    objects = _count_objects(path)
+    table = arrow_json.read_json(
         path,
         read_options=arrow_json.ReadOptions(block_size=_JSON_BLOCK_BYTES),
         parse_options=arrow_json.ParseOptions(
             explicit_schema=schema, unexpected_field_behavior=others
         ),
     )
+    if len(table) != objects:
+        raise pa.ArrowInvalid("several values on one line")
+    return table
+
+
+def _count_objects(path: Path) -> int:
+    """Return how many lines hold an object; Arrow dies of a block that begins with `null`.
+
+    Raises:
+        pyarrow.ArrowInvalid: a line begins with something else.
+    """
+    with path.open("rb") as stream:
+        lines = [line[:1] for line in map(bytes.strip, stream) if line]
+    if lines.count(b"{") < len(lines):
+        raise pa.ArrowInvalid("not a JSON object")
+    return len(lines)
 
 
 _READERS: dict[str, Callable[[Path], pd.DataFrame]] = {
