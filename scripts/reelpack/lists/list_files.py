@@ -157,7 +157,10 @@ def read_column(path: Path, name: str) -> list[str] | None:
 
 
 def _to_texts(column: pa.ChunkedArray) -> list[str]:
-    return [str(text or "") for text in column.to_pylist()]
+    texts = column.to_pylist()
+    if not all(isinstance(text, str | int | None) for text in texts):
+        raise ValueError("values that are not texts")
+    return [str(text or "") for text in texts]
 
 
 def row_of(mask: np.ndarray, path: Path) -> int:

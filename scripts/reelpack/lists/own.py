@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -131,17 +132,22 @@ def _check_columns(table: pd.DataFrame, path: Path) -> None:
 
 
 def _check_kinds(table: pd.DataFrame, path: Path) -> None:
-    """See that jsonl and parquet give texts and numbers where those belong.
+    """See that jsonl and parquet give texts and numbers where those belong; time spans become seconds.
 
     Raises:
         UserError: naming the first value that is neither.
     """
+    for name in table.columns.intersection(["start", "end"]):
+        if table[name].dtype.kind == "m":
+            table[name] = table[name].dt.total_seconds()
     kinds = dict.fromkeys(TEXT_COLUMNS, "text") | dict.fromkeys(NUMBER_COLUMNS, "number")
     for name in table.columns.intersection(list(kinds)):
         values = table[name]
         if values.dtype == "str" or pd.api.types.is_numeric_dtype(values):
             continue
-        allowed = (str, int) if kinds[name] == "text" else (str, int, float)
+        # Of times, pandas would take the bits of missing ones for numbers.
+        table[name] = values = values.astype("object").where(values.notna(), None)
+        allowed = (str, int, Decimal) if kinds[name] == "text" else (str, int, float, Decimal)
         wrong = [not _is_of(value, allowed) and not _is_missing(value) for value in values.tolist()]
         if any(wrong):
             row = row_of(np.array(wrong), path)
