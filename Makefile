@@ -1,4 +1,4 @@
-# Two commands for newcomers: `make demo` and `make test`. See README.md and CONTRIBUTING.md.
+# Two commands for newcomers: `make demo` and `make test`; `./reelpack` for all others. See README.md and CONTRIBUTING.md.
 SHELL := bash
 .DELETE_ON_ERROR:
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -6,28 +6,28 @@ BIN := .venv/bin
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 WORKERS ?= 2
 BENCHES := $(filter-out test_%,$(basename $(notdir $(wildcard tests/bench/*.py))))
-SNAKEMAKE = $(BIN)/python scripts/run.py --resources gpu=1 downloads=4 --cores $(CORES)
+BUILD = ./reelpack build --cores $(CORES)
 
 .PHONY: demo bair_toy build plan report test test-fast check format lint types \
 	pytest bench clean
 
 demo: .venv/ready  ## build the demo dataset's packs and show them
-	$(SNAKEMAKE) demo
-	$(BIN)/python scripts/show_packs.py results/demo
+	$(BUILD) demo
+	./reelpack show results/demo
 
 bair_toy: .venv/ready  ## from a made-up BAIR to generated frames
-	$(SNAKEMAKE) bair_toy
-	$(BIN)/python scripts/show_packs.py results/bair_toy
+	$(BUILD) bair_toy
+	./reelpack show results/bair_toy
 	@echo samples: results/bair_toy/train/samples/bair_toy/samples.png
 
 build: .venv/ready  ## build all that config.yaml names
-	$(SNAKEMAKE) all
+	$(BUILD) all
 
 plan: .venv/ready  ## say what is left to do and what it may take
-	$(BIN)/python scripts/plan.py
+	./reelpack plan
 
 report: .venv/ready  ## write results/report.html
-	$(SNAKEMAKE) report
+	./reelpack report
 
 test: check pytest  ## all checks and tests
 
@@ -40,11 +40,11 @@ check: format lint types
 	touch $@
 
 format: .venv/ready
-	$(BIN)/ruff format --check --quiet scripts tests
+	$(BIN)/ruff format --check --quiet scripts tests reelpack
 	$(BIN)/snakefmt --check --compact-diff Snakefile rules
 
 lint: .venv/ready
-	$(BIN)/ruff check --quiet scripts tests
+	$(BIN)/ruff check --quiet scripts tests reelpack
 	$(BIN)/snakemake --lint
 
 types: .venv/ready

@@ -16,7 +16,9 @@ from reelpack.lvt.transformer import checkpoints
 
 def main() -> None:
     """Parse the arguments and convert."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = cli.command_parser(
+        "convert-lvt", __doc__, examples=["vqvae pretrained/PR-DVQVAE2 vqvae.safetensors"]
+    )
     commands = parser.add_subparsers(dest="command", required=True)
     for name, what in (
         ("vqvae", "netE, netG and netC to safetensors"),

@@ -3,7 +3,6 @@
 Either one video, whose first frames lie in a folder, or the first videos of a pack of codes.
 """
 
-import argparse
 import json
 import tempfile
 from dataclasses import fields
@@ -39,7 +38,11 @@ OPTIONS = {
 
 def main() -> None:
     """Parse the arguments and write the samples."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = cli.command_parser(
+        "generate",
+        __doc__,
+        examples=["--codes PACK --vqvae A.safetensors --model B.safetensors --output samples"],
+    )
     given = parser.add_mutually_exclusive_group(required=True)
     given.add_argument("--frames", type=Path, help="folder of the first frames of one video")
     given.add_argument("--codes", type=Path, help="lvt_codes pack")

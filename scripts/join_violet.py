@@ -4,7 +4,6 @@ A pack holds one split, and frames or tokens; VIOLET reads the texts, dictionari
 from one file each. Dictionaries are joined entry by entry, so memory stays small; TSV files are copied.
 """
 
-import argparse
 from pathlib import Path
 
 from reelpack.jobs import cli
@@ -13,7 +12,9 @@ from reelpack.packs.violet_join import join_violet
 
 def main() -> None:
     """Parse the arguments and join the packs."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = cli.command_parser(
+        "join-violet", __doc__, examples=["results/web/*/packs/violet_4 --to VIOLET/_data"]
+    )
     parser.add_argument("packs", nargs="+", type=Path, help="violet_frames and violet_vq packs")
     parser.add_argument("--to", required=True, type=Path, help="VIOLET's _data folder")
     args = parser.parse_args()

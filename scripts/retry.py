@@ -1,6 +1,5 @@
 """Have failed clips tried again by the next run: transient failures, or all of them."""
 
-import argparse
 from pathlib import Path
 
 from reelpack.jobs import cli
@@ -9,11 +8,11 @@ from reelpack.jobs.retries import retry
 
 def main() -> None:
     """Parse the arguments, mark the shards and say what the next run will redo."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = cli.command_parser("retry", __doc__, examples=["transient", "all ucf101"])
     parser.add_argument("kind", choices=["transient", "all"], help="which failures")
     parser.add_argument("dataset", nargs="?", help="only this dataset's (default: all)")
     parser.add_argument("--results", type=Path, default=Path("results"), help="results folder")
-    args = parser.parse_args()
+    args = cli.parse_in_folder(parser)
     for split, failed in retry(args.results, args.kind, args.dataset).items():
         print(f"{split}: {failed.total()} clips in {len(failed)} shards will be tried again")
 

@@ -1,25 +1,30 @@
 """Say where packs are and what is in them, and draw a contact sheet beside each."""
 
-import argparse
 from pathlib import Path
 
 from reelpack.core.errors import UserError
 from reelpack.jobs import cli
-from reelpack.report.show import find_packs, sheet
+from reelpack.report.show import draw_sheet, find_packs
 
 
 def main() -> None:
     """Parse the arguments, print a line and write a picture per pack."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("results", type=Path, help="results folder, of one dataset or of all")
+    parser = cli.command_parser("show", __doc__, examples=["", "results/ucf101"])
+    parser.add_argument(
+        "results",
+        type=Path,
+        nargs="?",
+        default=Path("results"),
+        help="results folder, of one dataset or of all (default: results)",
+    )
     parser.add_argument("--models", type=Path, default=Path("resources/models"), help="models")
-    args = parser.parse_args()
+    args = cli.parse_in_folder(parser)
     views = list(find_packs(args.results))
     if not views:
         raise UserError(f"{args.results}: no packs below this folder; build one first")
     for view in views:
         picture = view.folder.with_suffix(".png")
-        sheet(view, args.models).save(picture)
+        draw_sheet(view, args.models).save(picture)
         print(f"{view.line()}\n  contact sheet: {picture}")
 
 

@@ -1,6 +1,5 @@
 """Train a video transformer on codes; a killed run goes on from its last checkpoint."""
 
-import argparse
 import json
 import shutil
 from collections.abc import Sequence
@@ -21,7 +20,13 @@ CODES = "one lvt_codes pack, or codes shards"
 
 def main() -> None:
     """Parse the arguments and train."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = cli.command_parser(
+        "train-transformer",
+        __doc__,
+        examples=[
+            "--codes PACK --params JSON --journal journal --model model.safetensors --metrics metrics.csv"
+        ],
+    )
     parser.add_argument("--codes", required=True, type=Path, nargs="+", help=CODES)
     parser.add_argument("--held-out", type=Path, nargs="*", help=f"{CODES}, to measure on")
     parser.add_argument("--params", required=True, metavar="JSON", help="the stage's result string")

@@ -8,11 +8,11 @@ finished, and the next run writes it again.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 from reelpack.core.errors import UserError
+from reelpack.jobs import cli
 from reelpack.packs.publish import PROVENANCE
 from reelpack.packs.verify import verify_pack
 
@@ -21,16 +21,14 @@ _SHOWN = 20
 
 def main() -> int:
     """Run the command and return its exit status."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = cli.command_parser("verify", __doc__, examples=["results/demo/all/packs/vimpac_demo"])
     parser.add_argument(
         "pack", type=Path, nargs="+", help="a pack folder, which holds provenance.json"
     )
     parser.add_argument(
         "--mend", action="store_true", help="have the next run write packs that differ again"
     )
-    args = parser.parse_args()
+    args = cli.parse_in_folder(parser)
     return max(_verify(folder, mend=args.mend) for folder in args.pack)
 
 

@@ -34,7 +34,6 @@ LONG_FILES: set[str] = {
     "scripts/reelpack/sources/http.py",
     "scripts/reelpack/sources/youtube.py",
     "tests/config/test_settings.py",
-    "tests/report/test_report.py",
     "tests/sources/test_http.py",
     "tests/sources/test_youtube.py",
 }

@@ -14,13 +14,13 @@ from reelpack.report.plan_costs import (
     SHARED,
     Cost,
     DatasetPlan,
-    file_size,
+    describe_total,
+    lay_out_plan,
     plan_costs,
     read_jobs,
-    table,
-    total_line,
 )
 from reelpack.report.times import Timing
+from reelpack.report.words import format_bytes
 from tests.support.helpers import ROOT, snakemake
 
 HEADER = "output_file\tdate\trule\tlog-file(s)\tstatus\tplan"
@@ -80,16 +80,16 @@ def test_medians_of_earlier_shards_times_the_shards_left(tmp_path):
 
 def test_nothing_earlier_is_said_so(tmp_path):
     (plan,) = costs(tmp_path, shards(LEFT, LEFT))
-    assert NOTHING_EARLIER in "\n".join(table(plan))
-    assert total_line([plan]) == f"2 jobs left: {NOTHING_EARLIER}"
+    assert NOTHING_EARLIER in "\n".join(lay_out_plan(plan))
+    assert describe_total([plan]) == f"2 jobs left: {NOTHING_EARLIER}"
 
 
 def test_only_what_is_known_is_summed():
     known = Cost("encode_shard", "a", 2, 2, 30.0, 2, 500.0)
     unknown = Cost("write_pack", "a", 1, 1, None, 1, None)
     one, both = DatasetPlan("x", costs=[known]), DatasetPlan("x", costs=[known, unknown])
-    assert total_line([one]) == "2 jobs left: 1 min 00 s one after another, 1 kB of new files"
-    assert total_line([both]) == (
+    assert describe_total([one]) == "2 jobs left: 1 min 00 s one after another, 1 kB of new files"
+    assert describe_total([both]) == (
         "3 jobs left: at least 1 min 00 s one after another, at least 1 kB of new files"
     )
 
@@ -97,7 +97,7 @@ def test_only_what_is_known_is_summed():
 def test_replaced_files_take_no_disk(tmp_path):
     write(tmp_path, 0, 100)
     (plan,) = costs(tmp_path, shards(LEFT))
-    assert "replaced" in "\n".join(table(plan))
+    assert "replaced" in "\n".join(lay_out_plan(plan))
 
 
 def test_clips_are_listed_or_published_or_unknown(tmp_path):
@@ -112,7 +112,7 @@ def test_clips_are_listed_or_published_or_unknown(tmp_path):
     pd.DataFrame({"clip_id": ["a", "b"]}).to_parquet(
         tmp_path / "results/listed/train/manifest.parquet"
     )
-    texts = [list(table(plan))[1] for plan in costs(tmp_path, lines)]
+    texts = [list(lay_out_plan(plan))[1] for plan in costs(tmp_path, lines)]
     assert texts == [
         "  train: 2 clips listed, 1 shard",
         "  train: 1,234 clips published, 1 shard",
@@ -124,7 +124,7 @@ def test_what_no_dataset_owns_comes_last(tmp_path):
     lines = [row("resources/weights/big/original", "fetch_weights", LEFT), *shards(DONE)]
     plans = costs(tmp_path, lines)
     assert [plan.name for plan in plans] == ["films", SHARED]
-    assert list(table(plans[0]))[-1].strip() == "nothing left to do"
+    assert list(lay_out_plan(plans[0]))[-1].strip() == "nothing left to do"
     assert plans[1].costs[0].product == "big"
 
 
@@ -158,7 +158,7 @@ def test_stages_come_in_running_order(tmp_path):
     ],
 )
 def test_file_sizes(size, text):
-    assert file_size(size) == text
+    assert format_bytes(size) == text
 
 
 def plan(folder: Path, *targets: str) -> subprocess.CompletedProcess:

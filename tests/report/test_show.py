@@ -9,7 +9,7 @@ import pytest
 from reelpack.config.recipes import products
 from reelpack.packs.verify import verify_pack
 from reelpack.packs.write import write_pack
-from reelpack.report.show import find_packs, samples, sheet
+from reelpack.report.show import draw_sheet, find_packs, read_samples
 from tests.support.chain import Chain, tiny_model
 from tests.support.clips import write_clip
 
@@ -66,8 +66,8 @@ def test_leftovers_and_unfinished_packs_are_not_shown(tmp_path):
 
 def test_a_sheet_shows_frames_above_their_reconstruction(results):
     (view,) = find_packs(results / "results")
-    drawn = np.asarray(sheet(view, results / "models"))
-    again = np.asarray(sheet(view, results / "models"))
+    drawn = np.asarray(draw_sheet(view, results / "models"))
+    again = np.asarray(draw_sheet(view, results / "models"))
     np.testing.assert_array_equal(drawn, again)
     assert drawn.shape[0] > 4 * 64
     assert len(np.unique(drawn.reshape(-1, 3), axis=0)) > 100
@@ -75,7 +75,7 @@ def test_a_sheet_shows_frames_above_their_reconstruction(results):
 
 def test_without_the_model_tokens_are_drawn_in_false_colours(results, tmp_path):
     (view,) = find_packs(results / "results")
-    plain, known = sheet(view, tmp_path), sheet(view, results / "models")
+    plain, known = draw_sheet(view, tmp_path), draw_sheet(view, results / "models")
     assert plain.size == known.size
     assert plain.tobytes() != known.tobytes()
 
@@ -99,10 +99,10 @@ def test_a_pack_of_frames_shows_its_pictures(tmp_path):
     views = list(find_packs(tmp_path))
     assert [view.folder.name for view in views] == formats
     for view in views:
-        (sample,) = samples(view, tmp_path / "models")
+        (sample,) = read_samples(view, tmp_path / "models")
         assert len(sample.frames) == 6
         np.testing.assert_array_equal(sample.decoded, sample.frames)
-    assert sheet(views[0], tmp_path / "models").height > 2 * 64
+    assert draw_sheet(views[0], tmp_path / "models").height > 2 * 64
 
 
 def test_packs_come_in_sorted_order(tmp_path: Path):

@@ -28,7 +28,7 @@ from tests.support.helpers import ROOT
 
 CHECKOUT = (
     *("Snakefile", "rules", "scripts", "profiles", "datasets", "recipes", "models", "transformers"),
-    *("weights.tsv", "envs", "slurm"),
+    *("weights.tsv", "envs", "slurm", "reelpack"),
 )
 TARGETS = {"all", "kites", "waves", "ponds", "bair_toy", "birds"}
 KITES = tuple(f"kite{number}" for number in range(8))

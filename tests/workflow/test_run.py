@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import run
 from tests.support.helpers import ROOT
 
 SNAKEFILE = """
@@ -26,7 +27,7 @@ def folder(tmp_path):
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-c", START, "--cores", "1", *arguments],
+        [sys.executable, "-c", START, "--snakefile", "Snakefile", "--cores", "1", *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")},
         stdout=subprocess.PIPE,
@@ -70,15 +71,42 @@ def test_a_mistake_in_the_snakefile_is_not_hidden_by_a_stale_lock(folder):
     (folder / "Snakefile").write_text("raise WorkflowError('config: this key')\n")
     (folder / ".snakemake" / "locks").mkdir(parents=True)
     (folder / ".snakemake" / "locks" / "0.input.lock").write_text("x\n")
-    run = start(folder)
-    _, message = run.communicate(timeout=120)
-    assert run.returncode == 1
+    process = start(folder)
+    _, message = process.communicate(timeout=120)
+    assert process.returncode == 1
     assert "config: this key" in message
     assert "CalledProcessError" not in message
 
 
+@pytest.mark.parametrize(
+    ("given", "put_in_front"),
+    [
+        (["all"], ["--resources", "gpu=1", "downloads=4", "--cores", "all"]),
+        (["all", "-c", "3"], ["--resources", "gpu=1", "downloads=4"]),
+        (["-j8", "all"], ["--resources", "gpu=1", "downloads=4"]),
+        (["--resources=gpu=2", "-n"], ["--cores", "all"]),
+        (["all", "--executor", "slurm"], []),
+    ],
+)
+def test_what_is_not_given_is_the_usual(given, put_in_front):
+    folder, arguments = run.complete(given)
+    snakefile = ["--snakefile", str(ROOT / "Snakefile")]
+    assert (folder, arguments) == (Path(), [*put_in_front, *snakefile, *given])
+
+
+def test_the_project_s_profiles_are_found_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    own = str(ROOT / "profiles" / "slurm")
+    for given in (["--profile", "slurm", "all"], ["--profile=slurm", "-d", str(tmp_path)]):
+        folder, arguments = run.complete(given)
+        assert arguments[2:] == [each.replace("slurm", own) for each in given]
+        assert folder == (tmp_path if "-d" in given else Path())
+    (tmp_path / "slurm").mkdir()
+    assert run.complete(["--profile", "slurm"])[1][2:] == ["--profile", "slurm"]
+
+
 def test_help_takes_no_lock(folder):
-    run = start(folder, "--help")
-    text, _ = run.communicate(timeout=60)
-    assert "Takes Snakemake's own arguments" in text
+    process = start(folder, "--help")
+    text, _ = process.communicate(timeout=60)
+    assert "All arguments are Snakemake's own" in text
     assert not (folder / ".snakemake").exists()

@@ -116,6 +116,10 @@ class Settings:
         base = self._card(kind, parent, where=extends, chain=(*chain, name))
         return recipe_rules.merge(base, change)
 
+    def unchecked_card(self, kind: str, name: str) -> dict[str, Any]:
+        """Return a recipe, model or transformer with its `extends` resolved, for people to look at."""
+        return self._card(kind, name, where="config")
+
     def recipe(self, name: str, *, where: str = "config") -> dict[str, Any]:
         """Return a recipe, complete and checked; `where` it is asked for stands in errors."""
         if ("recipe", name) not in self._cards:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from reelpack.core.errors import DamagedError, UserError
@@ -56,6 +56,66 @@ def use_this_interpreter() -> None:
     path = os.environ.get("PATH", "")
     if path.split(os.pathsep)[0] != folder:
         os.environ["PATH"] = f"{folder}{os.pathsep}{path}"
+
+
+def command_parser(
+    name: str, description: str | None, *, examples: Sequence[str]
+) -> argparse.ArgumentParser:
+    """Return the parser of a command for people, `./reelpack {name}`.
+
+    Args:
+        name: the command's name.
+        description: what it does.
+        examples: arguments that show how it is used.
+    """
+    lines = "\n".join(f"  ./reelpack {name} {example}".rstrip() for example in examples)
+    return argparse.ArgumentParser(
+        prog=f"./reelpack {name}",
+        description=description,
+        epilog=f"Example:\n{lines}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def parse_in_folder(
+    parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None
+) -> argparse.Namespace:
+    """Parse arguments, and go to the run's folder that `--directory` names.
+
+    Paths that were given are of the folder that the command was called from, or where nothing is
+    there of the run's folder; the usual ones are of the run's folder.
+
+    Args:
+        parser: a command's parser; it gets the argument `--directory`.
+        arguments: instead of the command line's.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    parser.add_argument(
+        "--directory", type=Path, default=Path(), help="the run's folder (default: the project's)"
+    )
+    args = parser.parse_args(arguments)
+    folder: Path = args.directory
+    if not folder.is_dir():
+        raise UserError(f"--directory {folder}: no such folder")
+    if not folder.samefile(Path()):
+        for name, value in vars(args).items():
+            if value == parser.get_default(name) or name == "directory":
+                continue
+            if isinstance(value, Path):
+                setattr(args, name, _place(value, folder))
+            elif isinstance(value, list):
+                setattr(
+                    args, name, [_place(v, folder) if isinstance(v, Path) else v for v in value]
+                )
+        os.chdir(folder)
+    return args
+
+
+def _place(path: Path, folder: Path) -> Path:
+    """Return a path that names the same file or folder from within `folder`."""
+    return path if not path.exists() and (folder / path).exists() else path.absolute()
 
 
 def shard_parser(description: str | None) -> argparse.ArgumentParser:

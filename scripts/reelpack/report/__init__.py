@@ -1,9 +1,6 @@
-"""The report on a run: one self-contained HTML page.
+"""What only looks: the report, the plan, audits, packs for people, and the lists of recipes and datasets.
 
-Flows in: results, benchmarks and models, whatever is there of them. Flows out: the page's text.
-`counts`, `times`, `tokens` and `curves` each read one kind of file; `page` puts them together.
+Flows in: results, benchmarks and models, whatever is there of them, and the cards. Flows out: text and
+pictures for people. `counts`, `times`, `tokens` and `curves` each read one kind of file; `page` and
+`audit` put them together. Nothing here makes the workflow go on.
 """
-
-from reelpack.report.page import render_report
-
-__all__ = ["render_report"]

@@ -1,6 +1,7 @@
 """How many clips of a split there should be, were obtained, or failed, and where.
 
-Ledgers are read one at a time, and of the failed clips only the first few are kept.
+A ledger may be older than the list: only clips that are listed today, in the shard where they are listed
+today, count. Ledgers are read one at a time, and of the failed clips only the first few are kept.
 """
 
 from __future__ import annotations
@@ -8,65 +9,60 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reelpack.config.schema import load_yaml
-from reelpack.core.errors import TRANSIENT_CLASSES
+from reelpack.config.stages import LEDGER_FOLDERS
+from reelpack.core.errors import TRANSIENT_CLASSES, DamagedError
+from reelpack.core.files import reading
+from reelpack.jobs.ledger import LedgerRow
 
 SHOWN_FAILURES = 50
+DOWNLOAD, ENCODE = "download_shard", "encode_shard"
 LEDGER_ENDING = ".ledger.parquet"
-# Folder of a split -> the stage whose ledgers lie in it, in running order.
-STAGES = {
-    "downloads": "download_shard",
-    "clips": "trim_shard",
-    "frames": "extract_frames",
-    "crops": "crop_frames",
-    "audio": "extract_audio",
-    "encoded": "encode_shard",
-}
 _COLUMNS = ["clip_id", "stage", "status", "failure", "message"]
+_NO_IDS = pa.chunked_array([], pa.string())
 
-
-@dataclass(frozen=True)
-class Failure:
-    """A clip that failed."""
-
-    clip_id: str
-    stage: str
-    failure: str
-    message: str
+# Folders below that of a split: a stage's, and its product's where it has several.
+Place = tuple[str, ...]
 
 
 @dataclass
-class Step:
+class StageCounts:
     """One stage of one split, for one product, summed over its shards.
 
     Attributes:
         stage: the rule's name.
         product: sampling and crop, or recipe; "" for stages that no recipe changes.
         ok: finished clips of every shard that has a ledger.
-        failed: clips that this ledger gives as failed, here or earlier.
+        classes: clips that this ledger gives as failed, here or earlier, by class.
     """
 
     stage: str
     product: str
     ok: dict[str, int] = field(default_factory=dict)
-    failed: int = 0
+    classes: Counter[str] = field(default_factory=Counter)
 
     @property
     def obtained(self) -> int:
         """Finished clips."""
         return sum(self.ok.values())
 
+    @property
+    def failed(self) -> int:
+        """Failed clips."""
+        return self.classes.total()
+
 
 @dataclass
-class Pack:
+class PackCounts:
     """A recipe of a split, and how far it is.
 
     Attributes:
@@ -93,26 +89,26 @@ class SplitCounts:
         folder: `results/{dataset}/{split}`.
         published: clips that the card says there are, None where it does not.
         listed: rows of the manifest, None when there is none.
-        shards: shard tables, or shards asked for.
+        shards: shards asked for, or shard tables.
         steps: in running order.
         classes: distinct failed clips by stage and class.
         failed: distinct failed clips; one that a pack refused counts once per pack.
         transient: those among them whose failure may pass.
         shown: the first failures, one per clip, stage and class.
-        unreadable: ledgers that could not be read.
+        unreadable: a manifest and ledgers that could not be read.
     """
 
     folder: Path
     published: int | None
     listed: int | None
     shards: int
-    steps: list[Step] = field(default_factory=list)
-    packs: list[Pack] = field(default_factory=list)
+    steps: list[StageCounts] = field(default_factory=list)
+    packs: list[PackCounts] = field(default_factory=list)
     classes: Counter[tuple[str, str]] = field(default_factory=Counter)
     failed: int = 0
     transient: int = 0
-    shown: list[Failure] = field(default_factory=list)
-    unreadable: list[Path] = field(default_factory=list)
+    shown: list[LedgerRow] = field(default_factory=list)
+    unreadable: list[DamagedError] = field(default_factory=list)
 
     @property
     def dataset(self) -> str:
@@ -123,6 +119,29 @@ class SplitCounts:
     def split(self) -> str:
         """The split's name."""
         return self.folder.name
+
+    def find_step(self, stage: str, product: str = "") -> StageCounts:
+        """Return the counts of a stage, all 0 where it has no ledger."""
+        found = (s for s in self.steps if (s.stage, s.product) == (stage, product))
+        return next(found, StageCounts(stage, product))
+
+    def find_downloads(self) -> StageCounts:
+        """Return the counts of the downloads, all 0 as long as there is no list."""
+        return StageCounts(DOWNLOAD, "") if self.listed is None else self.find_step(DOWNLOAD)
+
+    def count_left(self, step: StageCounts) -> int | None:
+        """Return the listed clips without a verdict of a stage, None without a list."""
+        return None if self.listed is None else self.listed - step.obtained - step.failed
+
+    def add_failures(self, failures: Iterable[LedgerRow]) -> int:
+        """Count failures, keep the first ones, and return how many there were."""
+        number = 0
+        for failure in failures:
+            number += 1
+            self.classes[failure.stage, failure.failure] += 1
+            if len(self.shown) < SHOWN_FAILURES:
+                self.shown.append(failure)
+        return number
 
 
 def published_clips(dataset: str, split: str, *, base: Path) -> int | None:
@@ -154,7 +173,7 @@ def listed_clips(split: Path) -> int | None:
 def count_split(
     folder: Path, *, published: int | None, shards: int | None, recipes: Collection[str]
 ) -> SplitCounts:
-    """Count the clips of one split.
+    """Count the clips of one split, in all its stages and packs.
 
     Args:
         folder: `results/{dataset}/{split}`; it need not exist.
@@ -162,94 +181,136 @@ def count_split(
         shards: how many are asked for; None to believe the shard tables.
         recipes: names of the recipes asked for; others are found in the folder.
     """
-    tables = sum(1 for _ in (folder / "shards").glob("*.parquet"))
-    counts = SplitCounts(folder, published, listed_clips(folder), shards or tables)
-    ledgers = _find_ledgers(folder)
-    steps = {place: Step(STAGES[place[0]], "/".join(place[1:])) for place in _places(ledgers)}
-    for shard, places in sorted(ledgers.items()):
-        _count_shard(counts, shard, {place: (steps[place], path) for place, path in places.items()})
-    counts.steps = list(steps.values())
-    names = {step.product for step in counts.steps if step.stage == "encode_shard"}
+    counts = count_stages(folder, published=published, shards=shards)
+    names = {step.product for step in counts.steps if step.stage == ENCODE}
     names |= set(recipes) | {path.parent.name for path in folder.glob("packs/*/provenance.json")}
     counts.packs = [_count_pack(counts, name) for name in sorted(names)]
     return counts
 
 
-Place = tuple[str, ...]
+def count_stages(
+    folder: Path,
+    *,
+    published: int | None,
+    shards: int | None,
+    stages: Mapping[str, str] = LEDGER_FOLDERS,
+) -> SplitCounts:
+    """Count the clips of one split by their ledgers, and no packs.
+
+    Args:
+        folder, published, shards: see `count_split`.
+        stages: those whose ledgers count, by their folders, in running order.
+    """
+    tables = sum(1 for _ in (folder / "shards").glob("*.parquet"))
+    counts = SplitCounts(folder, published, None, shards or tables)
+    listing = _read_listing(counts)
+    ledgers = _find_ledgers(folder, stages)
+    steps = {
+        place: StageCounts(stages[place[0]], "/".join(place[1:]))
+        for place in _sort_places(ledgers, stages)
+    }
+    for shard, paths in sorted(ledgers.items()):
+        places = [(steps[place], path) for place, path in paths.items()]
+        if listing is None:
+            _count_shard(counts, shard, places, None)
+        elif int(shard) < counts.shards:
+            _count_shard(counts, shard, places, listing.get(int(shard), _NO_IDS))
+    counts.steps = list(steps.values())
+    return counts
 
 
-def _find_ledgers(folder: Path) -> dict[str, dict[Place, Path]]:
+def _read_listing(counts: SplitCounts) -> dict[int, pa.ChunkedArray] | None:
+    """Return the listed ids by shard, None without a list, and note their number."""
+    table = _read_columns(counts, counts.folder / "manifest.parquet", ["clip_id", "shard"])
+    if table is None:
+        return None
+    table = table.sort_by("shard")
+    counts.listed = len(table)
+    shards, starts = np.unique(table["shard"].to_numpy(), return_index=True)
+    ends = [*starts[1:], len(table)]
+    return {
+        int(shard): table["clip_id"].slice(start, end - start)
+        for shard, start, end in zip(shards, starts, ends, strict=True)
+    }
+
+
+def _read_columns(counts: SplitCounts, path: Path, columns: list[str]) -> pa.Table | None:
+    """Read a table; None where there is none, or a damaged one, which is noted."""
+    try:
+        # A run that goes on beside the report removes and replaces files.
+        with path.open("rb") as stream, reading(path):
+            return pq.read_table(stream, columns=columns)
+    except FileNotFoundError:
+        return None
+    except DamagedError as error:
+        counts.unreadable.append(error)
+        return None
+
+
+def _find_ledgers(folder: Path, stages: Mapping[str, str]) -> dict[str, dict[Place, Path]]:
     """Find ledgers by shard, since only clips of one shard can be the same clip."""
     found: dict[str, dict[Place, Path]] = {}
-    for name in STAGES:
+    for name in stages:
         for path in sorted((folder / name).glob(f"**/*{LEDGER_ENDING}")):
             shard = path.name.removesuffix(LEDGER_ENDING)
             found.setdefault(shard, {})[path.parent.relative_to(folder).parts] = path
     return found
 
 
-def _places(ledgers: dict[str, dict[Place, Path]]) -> list[Place]:
-    order = list(STAGES)
+def _sort_places(ledgers: dict[str, dict[Place, Path]], stages: Mapping[str, str]) -> list[Place]:
+    order = list(stages)
     places = {place for found in ledgers.values() for place in found}
     return sorted(places, key=lambda place: (order.index(place[0]), place))
 
 
-def _count_shard(counts: SplitCounts, shard: str, places: dict[Place, tuple[Step, Path]]) -> None:
-    seen: dict[tuple[str, str, str], Failure] = {}
-    for step, path in places.values():
-        try:
-            rows = pq.read_table(path, columns=_COLUMNS)
-        except FileNotFoundError:  # a run that goes on beside the report removes and replaces them
+def _count_shard(
+    counts: SplitCounts,
+    shard: str,
+    places: Iterable[tuple[StageCounts, Path]],
+    listed: pa.ChunkedArray | None,
+) -> None:
+    """Count the clips of a shard's ledgers; where there is a list, only those that are listed."""
+    seen: dict[tuple[str, str, str], LedgerRow] = {}
+    for step, path in places:
+        rows = _read_columns(counts, path, _COLUMNS)
+        if rows is None:
             continue
-        except pa.ArrowInvalid:
-            counts.unreadable.append(path)
-            continue
+        if listed is not None:
+            rows = rows.filter(pc.is_in(rows["clip_id"], value_set=listed.combine_chunks()))
         bad = rows.filter(pc.not_equal(rows["status"], "ok"))
         step.ok[shard] = len(rows) - len(bad)
-        step.failed += len(bad)
-        for row in bad.to_pylist():
-            failure = Failure(row["clip_id"], row["stage"], row["failure"], row["message"])
-            seen.setdefault((failure.clip_id, failure.stage, failure.failure), failure)
-    _add_failures(counts, seen.values())
-    counts.failed += len({failure.clip_id for failure in seen.values()})
+        for failed in (LedgerRow(**row) for row in bad.to_pylist()):
+            step.classes[failed.failure] += 1
+            seen.setdefault((failed.clip_id, failed.stage, failed.failure), failed)
+    counts.add_failures(seen.values())
+    counts.failed += len({row.clip_id for row in seen.values()})
     counts.transient += len(
-        {failure.clip_id for failure in seen.values() if failure.failure in TRANSIENT_CLASSES}
+        {row.clip_id for row in seen.values() if row.failure in TRANSIENT_CLASSES}
     )
 
 
-def _add_failures(counts: SplitCounts, failures: Iterable[Failure]) -> int:
-    number = 0
-    for failure in failures:
-        number += 1
-        counts.classes[failure.stage, failure.failure] += 1
-        if len(counts.shown) < SHOWN_FAILURES:
-            counts.shown.append(failure)
-    return number
-
-
-def _count_pack(counts: SplitCounts, recipe: str) -> Pack:
-    step = next(
-        (s for s in counts.steps if s.stage == "encode_shard" and s.product == recipe),
-        Step("encode_shard", recipe),
-    )
-    left = None if counts.listed is None else counts.listed - step.obtained - step.failed
+def _count_pack(counts: SplitCounts, recipe: str) -> PackCounts:
+    step = counts.find_step(ENCODE, recipe)
     folder = counts.folder / "packs" / recipe
     failures, entries, refused = folder / "failures.csv", None, 0
     if (folder / "provenance.json").exists():
         notes = json.loads((folder / "provenance.json").read_bytes())
         entries = int(notes["counts"]["entries"])
-        refused = _add_failures(counts, _refused(failures))
+        refused = counts.add_failures(_read_refused(failures))
         counts.failed += refused
         if "pixels" in notes.get("result", {}):
             # Nothing was encoded: such a pack takes the frames that recipes share.
             failed = int(notes["counts"]["failed"])
-            return Pack(recipe, entries, failed, 0, entries, failures)
-    return Pack(recipe, step.obtained, step.failed + refused, left, entries, failures)
+            return PackCounts(recipe, entries, failed, 0, entries, failures)
+    failed, left = step.failed + refused, counts.count_left(step)
+    return PackCounts(recipe, step.obtained, failed, left, entries, failures)
 
 
-def _refused(path: Path) -> Iterator[Failure]:
+def _read_refused(path: Path) -> Iterator[LedgerRow]:
     """Yield the clips that the pack's format could not hold: they stand in no ledger."""
     with path.open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream):
             if row["stage"] == "write_pack":
-                yield Failure(row["clip_id"], row["stage"], row["class"], row["message"])
+                yield LedgerRow(
+                    row["clip_id"], row["stage"], "failed", row["class"], row["message"]
+                )

@@ -48,10 +48,10 @@ def read_curves(metrics: Path) -> Iterator[Curve]:
         values = pd.to_numeric(table[name], errors="coerce").to_numpy(np.float64)
         good = np.isfinite(values)
         if good.any():
-            yield _curve(str(name), table["step"].to_numpy(np.float64)[good], values[good])
+            yield _draw_curve(str(name), table["step"].to_numpy(np.float64)[good], values[good])
 
 
-def _curve(name: str, steps: NDArray[np.float64], values: NDArray[np.float64]) -> Curve:
+def _draw_curve(name: str, steps: NDArray[np.float64], values: NDArray[np.float64]) -> Curve:
     # Means of runs of steps: single ones of a long training would draw a black band.
     runs = min(len(values), _MOST_POINTS)
     x = np.array([part.mean() for part in np.array_split(steps, runs)])
@@ -61,12 +61,12 @@ def _curve(name: str, steps: NDArray[np.float64], values: NDArray[np.float64]) -
     heights = np.log(y) if logarithmic else y
     points = " ".join(
         f"{left:.1f},{HEIGHT - top:.1f}"
-        for left, top in zip(_scaled(x, WIDTH), _scaled(heights, HEIGHT), strict=True)
+        for left, top in zip(_scale(x, WIDTH), _scale(heights, HEIGHT), strict=True)
     )
     return Curve(name, points, low, high, float(values[-1]), int(steps[-1]), logarithmic)
 
 
-def _scaled(values: NDArray[np.float64], size: float) -> NDArray[np.float64]:
+def _scale(values: NDArray[np.float64], size: float) -> NDArray[np.float64]:
     """Lay values between 0 and a size; values that are all the same lie in the middle."""
     span = values.max() - values.min()
     if span == 0:
@@ -85,7 +85,7 @@ class Bar:
     height: float
 
 
-def histogram(counts: NDArray[np.int64]) -> list[Bar]:
+def draw_histogram(counts: NDArray[np.int64]) -> list[Bar]:
     """Return bars over ranges of equally many tokens; the tallest has the full height.
 
     Args:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from reelpack.report.pictures import Picture, picture_file
+from reelpack.report.pictures import Picture, load_picture
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class Measured:
     """What a page shows of a recipe's measures.
 
     Attributes:
-        values: the JSON object, see `reelpack.measures.split.measure_split`.
+        values: the JSON object, see `reelpack.lvt.measures.split.measure_split`.
         picture: its sheet, None where it cannot be read.
     """
 
@@ -34,4 +34,4 @@ def read_measures(path: Path) -> Measured | None:
         values = json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
         return None
-    return Measured(values, picture_file(path.with_suffix(".png")))
+    return Measured(values, load_picture(path.with_suffix(".png")))

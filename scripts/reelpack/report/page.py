@@ -15,17 +15,20 @@ from typing import Any
 import jinja2
 
 from reelpack import __version__
+from reelpack.config.stages import LEDGER_FOLDERS
 from reelpack.core.errors import UserError
-from reelpack.report.counts import SHOWN_FAILURES, STAGES, SplitCounts, count_split, published_clips
-from reelpack.report.curves import HEIGHT, WIDTH, Curve, histogram, read_curves
+from reelpack.report.counts import SHOWN_FAILURES, SplitCounts, count_split, published_clips
+from reelpack.report.curves import HEIGHT, WIDTH, Curve, draw_histogram, read_curves
 from reelpack.report.measures import Measured, read_measures
-from reelpack.report.pictures import Picture, picture_file, strip
-from reelpack.report.show import PackView, Sample, find_packs, samples
+from reelpack.report.pictures import Picture, draw_strip, load_picture
+from reelpack.report.show import PackView, SampledClip, find_packs, read_samples
 from reelpack.report.times import Key, Timing, read_timings
 from reelpack.report.tokens import TokenUse, count_tokens
 from reelpack.report.transformers import find_transformers
-from reelpack.report.words import duration, short
+from reelpack.report.words import count_things, format_duration, format_short
 
+# Rules with jobs of one split, in running order.
+SPLIT_RULES = ("make_manifest", *LEDGER_FOLDERS.values(), "write_pack", "measure_codes")
 TEMPLATES = Path(__file__).parents[3] / "rules" / "report"
 
 
@@ -41,7 +44,7 @@ class TimedStep:
 class Shot:
     """A sampled clip and its picture."""
 
-    sample: Sample
+    sample: SampledClip
     picture: Picture
 
 
@@ -104,7 +107,7 @@ def render_report(
         transformers: the folder `resources/transformers`; it need not exist.
         benchmarks: the folder `benchmarks`; it need not exist.
         base: the project folder, for published clip counts.
-        asked: what config.yaml asks for, see `asked.asked_for`; {} to show just what is there.
+        asked: what config.yaml asks for, see `asked.request_report`; {} to show just what is there.
 
     Raises:
         UserError: there are no results at all.
@@ -116,23 +119,25 @@ def render_report(
         folders.setdefault(name, results / name)
     timings = read_timings(benchmarks)
     splits = [
-        _split(folder, models=models, base=base, asked=asked.get(name, {}), timings=timings)
+        _describe_split(
+            folder, models=models, base=base, asked=asked.get(name, {}), timings=timings
+        )
         for name, folder in sorted(folders.items())
     ]
     shown = {(step.timing.rule, step.timing.place) for split in splits for step in split.times}
     return _render(
         results=results,
         splits=splits,
-        models=[_model(path.parent) for path in sorted(models.glob("*/*/metrics.csv"))],
+        models=[_describe_model(path.parent) for path in sorted(models.glob("*/*/metrics.csv"))],
         transformers=find_transformers(results, transformers),
         other_times=[TimedStep(t, None) for key, t in timings.items() if key not in shown],
-        latest=_latest(folders.values()),
+        latest=_find_latest(folders.values()),
     )
 
 
 def find_splits(results: Path) -> dict[str, Path]:
     """Find the folders `{dataset}/{split}` in which a stage has left something, by that name."""
-    places = ("manifest.parquet", "packs", *STAGES)
+    places = ("manifest.parquet", "packs", *LEDGER_FOLDERS)
     return {
         f"{folder.parent.name}/{folder.name}": folder
         for folder in results.glob("*/*")
@@ -140,7 +145,7 @@ def find_splits(results: Path) -> dict[str, Path]:
     }
 
 
-def _split(
+def _describe_split(
     folder: Path,
     *,
     models: Path,
@@ -158,31 +163,30 @@ def _split(
     )
     views = {view.folder.name: view for view in find_packs(folder)}
     recipes = [
-        _recipe(folder, pack.recipe, views.get(pack.recipe), vocabularies, models)
+        _describe_recipe(folder, pack.recipe, views.get(pack.recipe), vocabularies, models)
         for pack in counts.packs
     ]
-    times = _times(counts, timings)
-    return SplitSection(counts, times, recipes, _commands(counts))
+    times = _match_times(counts, timings)
+    return SplitSection(counts, times, recipes, _list_commands(counts))
 
 
-def _times(counts: SplitCounts, timings: Mapping[Key, Timing]) -> list[TimedStep]:
+def _match_times(counts: SplitCounts, timings: Mapping[Key, Timing]) -> list[TimedStep]:
     place = (counts.dataset, counts.split)
     steps = {
         (step.stage, (*place, *filter(None, step.product.split("/")))): step
         for step in counts.steps
     }
-    order = ("make_manifest", *STAGES.values(), "write_pack", "measure_codes")
-    mine = [key for key in timings if key[1][:2] == place and key[0] in order]
+    mine = [key for key in timings if key[1][:2] == place and key[0] in SPLIT_RULES]
     return [
         TimedStep(
             timings[key],
             timings[key].clips_per_second(steps[key].ok) if key in steps else None,
         )
-        for key in sorted(mine, key=lambda key: (order.index(key[0]), key[1]))
+        for key in sorted(mine, key=lambda key: (SPLIT_RULES.index(key[0]), key[1]))
     ]
 
 
-def _recipe(
+def _describe_recipe(
     folder: Path,
     name: str,
     view: PackView | None,
@@ -194,9 +198,9 @@ def _recipe(
         weights = view.provenance["result"].get("encoded", {}).get("weights", {})
         # Of an imported model it stands beside the stage, of a trained one in its card.
         vocabulary = weights.get("model", weights).get("architecture", {}).get("codes")
-    found = samples(view, models) if view is not None else ()
+    found = read_samples(view, models) if view is not None else ()
     shots = [
-        Shot(sample, strip([sample.frames, sample.decoded]))
+        Shot(sample, draw_strip([sample.frames, sample.decoded]))
         for sample in found
         if sample.frames or sample.decoded
     ]
@@ -205,16 +209,16 @@ def _recipe(
     return RecipeSection(name, view, shots, tokens, measured)
 
 
-def _model(folder: Path) -> ModelSection:
+def _describe_model(folder: Path) -> ModelSection:
     return ModelSection(
         folder.name,
         folder.parent.name,
         list(read_curves(folder / "metrics.csv")),
-        picture_file(folder / "reconstructions.png"),
+        load_picture(folder / "reconstructions.png"),
     )
 
 
-def _commands(counts: SplitCounts) -> list[tuple[str, str]]:
+def _list_commands(counts: SplitCounts) -> list[tuple[str, str]]:
     """Return the commands that have failed clips tried again: a retry is of a whole dataset."""
     results = counts.folder.parent.parent
     place = "" if str(results) == "results" else f" --results {shlex.quote(str(results))}"
@@ -224,15 +228,15 @@ def _commands(counts: SplitCounts) -> list[tuple[str, str]]:
     ]
     return [
         (
-            f"{number:,} {'clip' if number == 1 else 'clips'} {why}",
-            f"python scripts/retry.py {kind} {shlex.quote(counts.dataset)}{place}",
+            f"{count_things(number, 'clip')} {why}",
+            f"./reelpack retry {kind} {shlex.quote(counts.dataset)}{place}",
         )
         for kind, number, why in kinds
         if number
     ]
 
 
-def _latest(folders: Any) -> datetime | None:
+def _find_latest(folders: Any) -> datetime | None:
     """Return when the newest ledger or pack was written, so that the page itself holds no clock."""
     times = [
         path.stat().st_mtime
@@ -255,10 +259,10 @@ def _render(**content: Any) -> str:
         lstrip_blocks=True,
     )
     filters: dict[str, Any] = {
-        "duration": duration,
-        "short": short,
+        "duration": format_duration,
+        "short": format_short,
         "pretty": lambda value: json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True),
-        "histogram": histogram,
+        "histogram": draw_histogram,
     }
     environment.filters |= filters
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")

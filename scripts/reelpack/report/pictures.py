@@ -34,13 +34,13 @@ class Picture:
     height: int
 
 
-def strip(rows: Sequence[Sequence[Frame]]) -> Picture:
+def draw_strip(rows: Sequence[Sequence[Frame]]) -> Picture:
     """Lay rows of frames out on a transparent ground, the rows one below the other.
 
     Args:
         rows: frames uint8[H, W, 3] of any size; at least one in all.
     """
-    thumbs = [[_thumb(frame) for frame in row] for row in rows if row]
+    thumbs = [[_draw_thumb(frame) for frame in row] for row in rows if row]
     width = max(sum(thumb.width + _GAP for thumb in row) for row in thumbs) - _GAP
     height = (_THUMB_HEIGHT + _GAP) * len(thumbs) - _GAP
     ground = Image.new("RGBA", (width, height))
@@ -49,10 +49,10 @@ def strip(rows: Sequence[Sequence[Frame]]) -> Picture:
         for thumb in row:
             ground.paste(thumb, (left, number * (_THUMB_HEIGHT + _GAP)))
             left += thumb.width + _GAP
-    return _inlined(ground)
+    return _inline(ground)
 
 
-def _thumb(frame: Frame) -> Image.Image:
+def _draw_thumb(frame: Frame) -> Image.Image:
     picture = Image.fromarray(np.ascontiguousarray(frame))
     width = max(1, round(picture.width * _THUMB_HEIGHT / picture.height))
     # Token maps are far smaller than a thumb, and their edges mean something.
@@ -61,17 +61,17 @@ def _thumb(frame: Frame) -> Image.Image:
     return picture.resize((width, _THUMB_HEIGHT), method)
 
 
-def picture_file(path: Path) -> Picture | None:
+def load_picture(path: Path) -> Picture | None:
     """Return a picture from a file, no wider than a page needs; None when there is no good one."""
     try:
         with Image.open(path) as picture:
             picture.thumbnail((_WIDEST, _WIDEST))
-            return _inlined(picture.convert("RGB"))
+            return _inline(picture.convert("RGB"))
     except (FileNotFoundError, UnidentifiedImageError, Image.DecompressionBombError):
         return None
 
 
-def _inlined(picture: Image.Image) -> Picture:
+def _inline(picture: Image.Image) -> Picture:
     stream = io.BytesIO()
     picture.save(stream, "WEBP", quality=_QUALITY)
     text = base64.b64encode(stream.getvalue()).decode()

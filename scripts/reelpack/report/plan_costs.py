@@ -12,37 +12,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-from reelpack.report.counts import STAGES, listed_clips, published_clips
-from reelpack.report.times import SHARD_RULES, Key, Timing
-from reelpack.report.words import duration, short
+from reelpack.config.stages import SHARD_RULES, STAGES
+from reelpack.report.counts import DOWNLOAD, listed_clips, published_clips
+from reelpack.report.times import Key, Timing
+from reelpack.report.words import align_columns, count_things, format_bytes, format_duration
 
 NOTHING_EARLIER = "no earlier shard to judge by"
 SHARED = "shared"
-_STAGES = list(STAGES.values())
-_IMPORTS = ("import_vqvae", "import_transformer")
-_FIRST = (
-    "make_demo",
-    "make_bair_toy",
-    "fetch_weights",
-    "convert_weights",
-    *_IMPORTS,
-    "make_manifest",
-)
-# Rules that are not named here come before all others: they fetch what these need.
-_RUNNING_ORDER = (
-    *(*_FIRST, *_STAGES[:-1]),
-    *("train_vqvae", "encode_group", _STAGES[-1], "write_pack", "measure_codes"),
-    *("train_transformer", "generate_videos"),
-)
+_RUNNING_ORDER = list(STAGES)
 # Folders that sort outputs by their kind, and do not tell jobs of a rule apart.
 _FOLDERS = frozenset(
     {"packs", "models", "transformers", "samples", "weights", "videos", "annotations"}
 )
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 @dataclass
-class Job:
+class PlannedJob:
     """A job of the plan.
 
     Attributes:
@@ -107,7 +92,7 @@ class DatasetPlan:
     costs: list[Cost] = field(default_factory=list)
 
 
-def read_jobs(summary: Iterable[str]) -> list[Job]:
+def read_jobs(summary: Iterable[str]) -> list[PlannedJob]:
     """Read jobs from the lines of `snakemake --summary`: one row per output file.
 
     The rows do not say which files are of one job, but their names do: those of a shard's job hold the
@@ -119,12 +104,12 @@ def read_jobs(summary: Iterable[str]) -> list[Job]:
     Returns:
         The jobs in the order of their first file.
     """
-    jobs: dict[tuple[Key, str], Job] = {}
+    jobs: dict[tuple[Key, str], PlannedJob] = {}
     # Names may hold quotes, which Snakemake does not treat.
     for row in csv.DictReader(summary, delimiter="\t", quoting=csv.QUOTE_NONE):
         output = Path(row["output_file"])
         key, shard = _identify(row["rule"], output)
-        job = jobs.setdefault((key, shard), Job(key, *_owner(output), []))
+        job = jobs.setdefault((key, shard), PlannedJob(key, *_find_owner(output), []))
         job.outputs.append(output)
         job.left |= row["plan"] != "no update"
     return list(jobs.values())
@@ -143,7 +128,7 @@ def _identify(rule: str, output: Path) -> tuple[Key, str]:
     return (rule, tuple(part for part in parts if part not in _FOLDERS)), ""
 
 
-def _owner(output: Path) -> tuple[str, str]:
+def _find_owner(output: Path) -> tuple[str, str]:
     match output.parts:
         case ("results", dataset, split, *_, _):
             return dataset, split
@@ -156,7 +141,7 @@ def _owner(output: Path) -> tuple[str, str]:
 
 
 def plan_costs(
-    jobs: Iterable[Job], timings: dict[Key, Timing], *, folder: Path, base: Path
+    jobs: Iterable[PlannedJob], timings: dict[Key, Timing], *, folder: Path, base: Path
 ) -> list[DatasetPlan]:
     """Judge the jobs left by the ones that ran.
 
@@ -171,28 +156,28 @@ def plan_costs(
         order; what no dataset owns comes last, as `SHARED`.
     """
     plans: dict[str, DatasetPlan] = {}
-    groups: dict[tuple[str, Key], list[Job]] = {}
+    groups: dict[tuple[str, Key], list[PlannedJob]] = {}
     for job in jobs:
         plan = plans.setdefault(job.dataset, DatasetPlan(job.dataset))
         groups.setdefault((job.dataset, job.key), []).append(job)
         if job.split and job.split not in plan.clips:
-            plan.clips[job.split] = _clips(job.dataset, job.split, folder=folder, base=base)
-        if job.key[0] == "download_shard":
+            plan.clips[job.split] = _count_clips(job.dataset, job.split, folder=folder, base=base)
+        if job.key[0] == DOWNLOAD:
             plan.shards[job.split] = plan.shards.get(job.split, 0) + 1
     for (dataset, key), group in groups.items():
         if any(job.left for job in group):
             timing = timings.get(key) or timings.get((key[0], ()))
-            plans[dataset].costs.append(_cost(key, group, timing, folder))
+            plans[dataset].costs.append(_judge_group(key, group, timing, folder))
     for plan in plans.values():
-        plan.costs.sort(key=lambda cost: (_turn(cost.rule), cost.rule, cost.product))
+        plan.costs.sort(key=lambda cost: (_rank(cost.rule), cost.rule, cost.product))
     return sorted(plans.values(), key=lambda plan: plan.name == SHARED)
 
 
-def _turn(rule: str) -> int:
+def _rank(rule: str) -> int:
     return _RUNNING_ORDER.index(rule) if rule in _RUNNING_ORDER else -1
 
 
-def _clips(dataset: str, split: str, *, folder: Path, base: Path) -> tuple[int | None, str]:
+def _count_clips(dataset: str, split: str, *, folder: Path, base: Path) -> tuple[int | None, str]:
     listed = listed_clips(folder / "results" / dataset / split)
     if listed is not None:
         return listed, "listed"
@@ -200,8 +185,8 @@ def _clips(dataset: str, split: str, *, folder: Path, base: Path) -> tuple[int |
     return published, "unknown" if published is None else "published"
 
 
-def _cost(key: Key, jobs: list[Job], timing: Timing | None, folder: Path) -> Cost:
-    sizes = [_size(folder, job) for job in jobs]
+def _judge_group(key: Key, jobs: list[PlannedJob], timing: Timing | None, folder: Path) -> Cost:
+    sizes = [_measure_outputs(folder, job) for job in jobs]
     known = [size for size in sizes if size is not None]
     return Cost(
         rule=key[0],
@@ -214,7 +199,7 @@ def _cost(key: Key, jobs: list[Job], timing: Timing | None, folder: Path) -> Cos
     )
 
 
-def _size(folder: Path, job: Job) -> int | None:
+def _measure_outputs(folder: Path, job: PlannedJob) -> int | None:
     try:
         return sum((folder / output).stat().st_size for output in job.outputs)
     except FileNotFoundError:
@@ -224,33 +209,30 @@ def _size(folder: Path, job: Job) -> int | None:
 # ---- for people --------------------------------------------------------------------------------
 
 
-def table(plan: DatasetPlan) -> Iterator[str]:
+def lay_out_plan(plan: DatasetPlan) -> Iterator[str]:
     """Yield the lines that say what is left of a dataset."""
     yield plan.name
     for split, (clips, source) in plan.clips.items():
-        count = "clips unknown" if clips is None else f"{_several(clips, 'clip')} {source}"
-        shards = f", {_several(plan.shards[split], 'shard')}" if split in plan.shards else ""
+        count = "clips unknown" if clips is None else f"{count_things(clips, 'clip')} {source}"
+        shards = f", {count_things(plan.shards[split], 'shard')}" if split in plan.shards else ""
         yield f"  {split}: {count}{shards}"
     if not plan.costs:
         yield "  nothing left to do"
         return
     rows: list[tuple[str, ...]] = [("rule", "of", "jobs left", "each", "time", "disk")]
-    rows += [_row(cost) for cost in plan.costs]
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    for row in rows:
-        first = (row[column].ljust(widths[column]) for column in (0, 1))
-        rest = (row[column].rjust(widths[column]) for column in (2, 3, 4))
-        yield f"  {'  '.join(first)}  {'  '.join(rest)}  {row[5]}".rstrip()
-    yield f"  {total_line([plan])}"
+    rows += [_lay_out_cost(cost) for cost in plan.costs]
+    for line in align_columns(rows, right={2, 3, 4}):
+        yield f"  {line}"
+    yield f"  {describe_total([plan])}"
 
 
-def _row(cost: Cost) -> tuple[str, ...]:
+def _lay_out_cost(cost: Cost) -> tuple[str, ...]:
     left = f"{cost.left:,} of {cost.jobs:,}"
     if cost.seconds is None or cost.total_seconds is None:
         each, time = "-", "-"
     else:
-        each, time = duration(cost.seconds), duration(cost.total_seconds)
-    disk = NOTHING_EARLIER if cost.total_bytes is None else file_size(cost.total_bytes)
+        each, time = format_duration(cost.seconds), format_duration(cost.total_seconds)
+    disk = NOTHING_EARLIER if cost.total_bytes is None else format_bytes(cost.total_bytes)
     if not cost.new_files:
         disk = "replaced"
     if cost.seconds is None and disk != NOTHING_EARLIER:
@@ -258,33 +240,20 @@ def _row(cost: Cost) -> tuple[str, ...]:
     return cost.rule, cost.product or "-", left, each, time, disk
 
 
-def total_line(plans: Iterable[DatasetPlan]) -> str:
+def describe_total(plans: Iterable[DatasetPlan]) -> str:
     """Say in one line what is left in all; "at least" where nothing is known about some of it."""
     costs = [cost for plan in plans for cost in plan.costs]
     left = sum(cost.left for cost in costs)
     if not left:
         return "nothing left to do"
-    count = f"{_several(left, 'job')} left"
+    count = f"{count_things(left, 'job')} left"
     times = [cost.total_seconds for cost in costs]
     sizes = [cost.total_bytes for cost in costs]
     if not any(value is not None for value in (*times, *sizes)):
         return f"{count}: {NOTHING_EARLIER}"
-    time, size = duration(sum(filter(None, times))), file_size(sum(filter(None, sizes)))
+    time, size = format_duration(sum(filter(None, times))), format_bytes(sum(filter(None, sizes)))
     return f"{count}: {_least(times)}{time} one after another, {_least(sizes)}{size} of new files"
-
-
-def _several(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
 
 
 def _least(values: list[float | None]) -> str:
     return "at least " if None in values else ""
-
-
-def file_size(size: float) -> str:
-    """Write a number of bytes for people, in powers of 1000."""
-    power = 0
-    while size >= 999.5 and power < len(_UNITS) - 1:
-        size /= 1000
-        power += 1
-    return f"{short(size)} {_UNITS[power]}"

@@ -72,7 +72,7 @@ class PackView:
 
 
 @dataclass(frozen=True)
-class Sample:
+class SampledClip:
     """One clip of a pack, to be looked at.
 
     Attributes:
@@ -99,7 +99,7 @@ def find_packs(results: Path) -> Iterator[PackView]:
         yield PackView(path.parent, json.loads(path.read_bytes()))
 
 
-def samples(view: PackView, models: Path) -> Iterator[Sample]:
+def read_samples(view: PackView, models: Path) -> Iterator[SampledClip]:
     """Yield a few clips of a pack with what it keeps of them.
 
     The pictures of a pack of frames; of tokens, with the very VQ-VAE that gave them, its
@@ -111,30 +111,30 @@ def samples(view: PackView, models: Path) -> Iterator[Sample]:
     """
     entries = _spread_entries(view)
     clips = _find_clips(view.split, {entry.clip_id for entry in entries})
-    weights = _weights(view, models)
-    decode = _decoder(weights) if weights else _false_colours
+    weights = _find_weights(view, models)
+    decode = _make_decoder(weights) if weights else _draw_false_colours
     for entry in entries:
         frames: list[Frame] = []
         note = ""
         try:
             if entry.clip_id in clips:
-                frames = _frames(clips[entry.clip_id], view, entry.variant)
+                frames = _decode_frames(clips[entry.clip_id], view, entry.variant)
             else:
                 note = "no clip table names it any more"
         except ClipError as error:
             note = str(error)
-        decoded = _decoded(entry, decode)
-        yield Sample(entry.clip_id, entry.variant, frames, decoded, weights is not None, note)
+        decoded = _decode_entry(entry, decode)
+        yield SampledClip(entry.clip_id, entry.variant, frames, decoded, weights is not None, note)
 
 
-def _decoded(entry: PackEntry, decode: Callable[[Any], list[Frame]]) -> list[Frame]:
+def _decode_entry(entry: PackEntry, decode: Callable[[Any], list[Frame]]) -> list[Frame]:
     if isinstance(entry.array, Pictures):
         return [decode_picture(data) for data in entry.array]
     tokens = entry.array[:SHOWN_FRAMES]
     return decode(tokens) if tokens.dtype.kind in "iu" and tokens.ndim in (3, 4) else []
 
 
-def sheet(view: PackView, models: Path) -> Image.Image:
+def draw_sheet(view: PackView, models: Path) -> Image.Image:
     """Draw a few clips of a pack: the frames, and below them what the pack keeps of these.
 
     Args:
@@ -143,7 +143,7 @@ def sheet(view: PackView, models: Path) -> Image.Image:
     """
     rows: list[tuple[str, list[Frame]]] = []
     kept = "from its tokens" if view.recipe.get("encoder") else "in the pack"
-    for sample in samples(view, models):
+    for sample in read_samples(view, models):
         note = f" - {sample.note}" if sample.note else ""
         rows.append((f"{sample.clip_id} - {sample.variant}{note}", sample.frames))
         rows.append((kept, sample.decoded))
@@ -155,10 +155,10 @@ def _spread_entries(view: PackView) -> list[PackEntry]:
     step = min(max(view.provenance["counts"]["entries"] // SHOWN_CLIPS, 1), _LARGEST_STEP)
     entries = get_format(view.provenance["format"]).read(view.folder)
     good = (entry for entry in entries if isinstance(entry, PackEntry) and entry.variant != AUDIO)
-    return [_kept(entry) for entry in itertools.islice(good, 0, step * SHOWN_CLIPS, step)]
+    return [_keep_shown(entry) for entry in itertools.islice(good, 0, step * SHOWN_CLIPS, step)]
 
 
-def _kept(entry: PackEntry) -> PackEntry:
+def _keep_shown(entry: PackEntry) -> PackEntry:
     """Return an entry whose first pictures are in memory: the pack is closed when they are drawn."""
     if not isinstance(entry.array, Pictures):
         return entry
@@ -178,7 +178,7 @@ def _find_clips(split: Path, wanted: Collection[str]) -> dict[str, Clip]:
     return found
 
 
-def _weights(view: PackView, models: Path) -> Path | None:
+def _find_weights(view: PackView, models: Path) -> Path | None:
     """Find the model that a pack was made with; one trained again since would decode nonsense."""
     model = (view.recipe.get("encoder") or {}).get("model")
     if model is None:
@@ -188,13 +188,13 @@ def _weights(view: PackView, models: Path) -> Path | None:
     return next((path for path in paths if sha256_file(path) in wanted), None)
 
 
-def _frames(clip: Clip, view: PackView, variant: str) -> list[Frame]:
+def _decode_frames(clip: Clip, view: PackView, variant: str) -> list[Frame]:
     chosen = [p for p in products(view.recipe) if p.name.replace("/", "_") == variant]
     settings = EncodeSettings({}, Path(), tuple(chosen), (), "cpu")
     return [crops[0] for crops in itertools.islice(pixels(clip, settings), SHOWN_FRAMES)]
 
 
-def _decoder(weights: Path) -> Any:
+def _make_decoder(weights: Path) -> Any:
     from reelpack.encoders.vqvae import VQVAEEncoder
 
     model = VQVAEEncoder(weights, device="cpu")
@@ -206,6 +206,6 @@ def _decoder(weights: Path) -> Any:
     return decode
 
 
-def _false_colours(tokens: Any) -> list[Frame]:
+def _draw_false_colours(tokens: Any) -> list[Frame]:
     maps = tokens if tokens.ndim == 3 else tokens[:, 0]
     return [token_image(one, vocabulary=int(tokens.max()) + 1) for one in maps]

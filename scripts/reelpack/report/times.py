@@ -12,17 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 
-SHARD_RULES = frozenset(
-    {
-        "download_shard",
-        "trim_shard",
-        "extract_frames",
-        "crop_frames",
-        "extract_audio",
-        "encode_group",
-        "encode_shard",
-    }
-)
+from reelpack.config.stages import SHARD_RULES
 
 
 @dataclass
@@ -70,7 +60,7 @@ class Timing:
 Key = tuple[str, tuple[str, ...]]
 
 
-def place_of(path: Path) -> tuple[Key, str]:
+def split_place(path: Path) -> tuple[Key, str]:
     """Split the path of a benchmark or log, below its folder, into rule and place, and shard."""
     rule, *place = path.with_suffix("").parts
     if rule in SHARD_RULES and place:
@@ -78,7 +68,7 @@ def place_of(path: Path) -> tuple[Key, str]:
     return (rule, tuple(place)), ""
 
 
-def benchmark_files(folder: Path) -> list[Path]:
+def find_benchmarks(folder: Path) -> list[Path]:
     """Return all benchmarks below a folder, but for the report's own, which is not of the run."""
     return sorted(path for path in folder.glob("**/*.tsv") if path != folder / "report.tsv")
 
@@ -90,9 +80,9 @@ def read_timings(folder: Path) -> dict[Key, Timing]:
         Timings by rule and place, in the order of these.
     """
     found: dict[Key, Timing] = {}
-    for path in benchmark_files(folder):
-        key, shard = place_of(path.relative_to(folder))
-        for seconds, megabytes in _rows(path):
+    for path in find_benchmarks(folder):
+        key, shard = split_place(path.relative_to(folder))
+        for seconds, megabytes in _read_rows(path):
             timing = found.setdefault(key, Timing(*key))
             timing.seconds[shard] = seconds
             known = [value for value in (timing.peak_megabytes, megabytes) if value is not None]
@@ -100,15 +90,15 @@ def read_timings(folder: Path) -> dict[Key, Timing]:
     return found
 
 
-def _rows(path: Path) -> Iterator[tuple[float, float | None]]:
+def _read_rows(path: Path) -> Iterator[tuple[float, float | None]]:
     with path.open(encoding="utf-8", newline="") as stream:
         for row in csv.DictReader(stream, delimiter="\t"):
-            seconds = _number(row.get("s"))
+            seconds = _parse_number(row.get("s"))
             if seconds is not None:
-                yield seconds, _number(row.get("max_rss"))
+                yield seconds, _parse_number(row.get("max_rss"))
 
 
-def _number(text: str | None) -> float | None:
+def _parse_number(text: str | None) -> float | None:
     """Read a number; Snakemake writes NA or - where it could not measure."""
     try:
         value = float(text or "")

@@ -16,7 +16,7 @@ from reelpack.lvt.measures.codebooks import perplexity
 
 SAMPLED_SHARDS = 16
 SAMPLED_CLIPS = 64
-# Larger numbers are no tokens of any encoder here, and would take memory to count.
+# Larger numbers are not tokens of any encoder here, and would take memory to count.
 _LARGEST_TOKEN = 1 << 24
 
 
@@ -79,7 +79,7 @@ def count_tokens(folder: Path, *, vocabulary: int | None) -> list[TokenUse]:
             arrays = [array for array in shard.clip(number) if _are_tokens(array)]
             clips += bool(arrays)
             for array in arrays:
-                _count(counts, array, vocabulary or 0)
+                _add_counts(counts, array, vocabulary or 0)
     return [
         TokenUse(codebook, vocabulary, found, clips, len(shards))
         for codebook, found in sorted(counts.items())
@@ -94,7 +94,7 @@ def _are_tokens(array: NDArray[Any]) -> bool:
     )
 
 
-def _count(counts: dict[int, NDArray[np.int64]], array: NDArray[Any], vocabulary: int) -> None:
+def _add_counts(counts: dict[int, NDArray[np.int64]], array: NDArray[Any], vocabulary: int) -> None:
     books = [array[:, book] for book in range(array.shape[1])] if array.ndim == 4 else [array]
     for number, book in enumerate(books):
         new = np.bincount(book.ravel(), minlength=vocabulary).astype(np.int64)

@@ -8,11 +8,11 @@ from pathlib import Path
 import pandas as pd
 
 from reelpack.report.curves import Curve, read_curves
-from reelpack.report.pictures import Picture, picture_file
+from reelpack.report.pictures import Picture, load_picture
 
 
 @dataclass(frozen=True)
-class Samples:
+class GeneratedSamples:
     """What a transformer generates from the videos of a split.
 
     Attributes:
@@ -41,7 +41,7 @@ class TransformerSection:
     name: str
     dataset: str
     curves: list[Curve] = field(default_factory=list)
-    samples: list[Samples] = field(default_factory=list)
+    samples: list[GeneratedSamples] = field(default_factory=list)
 
 
 def find_transformers(results: Path, transformers: Path) -> list[TransformerSection]:
@@ -61,25 +61,25 @@ def find_transformers(results: Path, transformers: Path) -> list[TransformerSect
         section(dataset, name).curves.extend(read_curves(metrics))
     for table in sorted(results.glob("*/*/samples/*/samples.csv")):
         dataset, split, _, name = table.parts[-5:-1]
-        section(dataset, name).samples.append(_samples(table, split))
+        section(dataset, name).samples.append(_read_samples(table, split))
     return [found[key] for key in sorted(found)]
 
 
-def _samples(table: Path, split: str) -> Samples:
-    # Clip ids such as "nan" are no numbers.
+def _read_samples(table: Path, split: str) -> GeneratedSamples:
+    # Clip ids such as "nan" are not numbers.
     rows = pd.read_csv(table, dtype={"clip_id": str}, keep_default_na=False)
     bits = rows.drop_duplicates("clip_id")["bits_per_dim"]
-    return Samples(
+    return GeneratedSamples(
         split=split,
         folder=table.parent,
         videos=rows["clip_id"].nunique(),
         samples=len(rows),
-        equal_codes=_mean(rows["equal_codes"]),
-        bits_per_dim=_mean(bits),
-        picture=picture_file(table.with_suffix(".png")),
+        equal_codes=_average(rows["equal_codes"]),
+        bits_per_dim=_average(bits),
+        picture=load_picture(table.with_suffix(".png")),
     )
 
 
-def _mean(values: pd.Series[str]) -> float | None:
+def _average(values: pd.Series[str]) -> float | None:
     numbers = pd.to_numeric(values, errors="coerce").dropna()
     return float(numbers.mean()) if len(numbers) else None

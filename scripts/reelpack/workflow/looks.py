@@ -6,26 +6,29 @@ from pathlib import Path
 
 from reelpack.config.settings import Settings
 from reelpack.core.results import canonical
-from reelpack.report.asked import asked_for, state
-from reelpack.report.audit.asked import asked_of
-from reelpack.report.audit.asked import state as downloads_state
+from reelpack.report.asked import (
+    digest_downloads,
+    digest_results,
+    request_audit,
+    request_report,
+)
 from reelpack.workflow import manifest
 from reelpack.workflow.paths import Wildcards, list_splits
 
 
 def get_asked(settings: Settings) -> str:
     """Return what config.yaml asks for, as the report reads it."""
-    return canonical(asked_for(settings, Path()))
+    return canonical(request_report(settings, Path()))
 
 
 def get_report_state(_: Settings, __: Wildcards) -> str:
     """Return the state of all that a report reads: with other results it is another report."""
-    return state(Path())
+    return digest_results(Path())
 
 
 def get_audit_asked(settings: Settings, dataset: str) -> str:
     """Return what there should be of a dataset, as JSON."""
-    return asked_of(settings.datasets[dataset]).to_json()
+    return request_audit(settings.datasets[dataset]).to_json()
 
 
 def get_audit_state(settings: Settings, wildcards: Wildcards, *, dataset: str) -> str:
@@ -34,4 +37,4 @@ def get_audit_state(settings: Settings, wildcards: Wildcards, *, dataset: str) -
         manifest.get_result(settings, wildcards, dataset=dataset, split=split)
         for _, split in list_splits(settings, [dataset])
     ]
-    return canonical([downloads_state(Path("results") / dataset), *lists])
+    return canonical([digest_downloads(Path("results") / dataset), *lists])

@@ -19,7 +19,7 @@ from reelpack.core.errors import ClipError
 from reelpack.jobs.pool import run_clips
 from reelpack.lists.folders import walk_files
 from reelpack.lists.shard_table import ShardRow, read_shard
-from reelpack.report.audit.asked import Asked
+from reelpack.report.asked import AuditRequest
 from reelpack.video.stills import index_clip
 
 Problem = Literal["missing", "empty", "unreadable", "duration", "unlisted"]
@@ -84,7 +84,7 @@ class _Probe:
     target: Path
 
 
-def audit_files(results: Path, asked: Asked, *, workers: int) -> FileAudit:
+def audit_files(results: Path, asked: AuditRequest, *, workers: int) -> FileAudit:
     """Look at every file of a dataset.
 
     Args:
@@ -93,14 +93,14 @@ def audit_files(results: Path, asked: Asked, *, workers: int) -> FileAudit:
         workers: processes that probe.
     """
     audit = FileAudit()
-    clips = _clips(results, asked)
-    sizes = _sizes(clips)
+    clips = _read_clips(results, asked)
+    sizes = _find_sizes(clips)
     audit.listed = len(sizes)
     audit.here = sum(size is not None for size in sizes.values())
     good: list[_Clip] = []
     waiting: set[str] = set()
     for clip in clips:
-        finding = _finding(clip, sizes[clip.row.path])
+        finding = _check_size(clip, sizes[clip.row.path])
         if finding is not None:
             audit.add(finding)
         elif sizes[clip.row.path] is None:
@@ -108,14 +108,14 @@ def audit_files(results: Path, asked: Asked, *, workers: int) -> FileAudit:
         else:
             good.append(clip)
     audit.waiting = len(waiting)
-    for finding in _probed(good, windows=asked.windows, workers=workers):
+    for finding in _probe_clips(good, windows=asked.windows, workers=workers):
         audit.add(finding)
-    for path in _unlisted(sizes, asked.folders):
+    for path in _find_unlisted(sizes, asked.folders):
         audit.add(Finding("unlisted", "", "", path, "in no list of a split that is built"))
     return audit
 
 
-def _clips(results: Path, asked: Asked) -> list[_Clip]:
+def _read_clips(results: Path, asked: AuditRequest) -> list[_Clip]:
     return [
         _Clip(name, row, split.is_fetched and (bool(asked.folders) or bool(row.url)))
         for name, split in asked.splits.items()
@@ -124,17 +124,17 @@ def _clips(results: Path, asked: Asked) -> list[_Clip]:
     ]
 
 
-def _sizes(clips: Iterable[_Clip]) -> dict[str, int | None]:
+def _find_sizes(clips: Iterable[_Clip]) -> dict[str, int | None]:
     """Return the size of every file in bytes, None where there is none, `_FOLDER` for a folder."""
     paths = list(dict.fromkeys(clip.row.path for clip in clips))
     groups = [paths[start : start + _GROUP] for start in range(0, len(paths), _GROUP)]
     # Threads, since file systems over a network are slow to answer.
     with ThreadPoolExecutor(8) as pool:
-        found = pool.map(lambda group: [_size(path) for path in group], groups)
+        found = pool.map(lambda group: [_find_size(path) for path in group], groups)
         return dict(zip(paths, [size for group in found for size in group], strict=True))
 
 
-def _size(path: str) -> int | None:
+def _find_size(path: str) -> int | None:
     try:
         file = Path(path)
         return _FOLDER if file.is_dir() else file.stat().st_size
@@ -142,7 +142,7 @@ def _size(path: str) -> int | None:
         return None
 
 
-def _finding(clip: _Clip, size: int | None) -> Finding | None:
+def _check_size(clip: _Clip, size: int | None) -> Finding | None:
     """Return what is wrong with a clip's file before it is opened."""
     row = clip.row
     if size is None and not clip.is_fetched:
@@ -154,7 +154,7 @@ def _finding(clip: _Clip, size: int | None) -> Finding | None:
     return None
 
 
-def _probed(clips: Sequence[_Clip], *, windows: str, workers: int) -> Iterator[Finding]:
+def _probe_clips(clips: Sequence[_Clip], *, windows: str, workers: int) -> Iterator[Finding]:
     """Yield what is wrong inside of files that are here, in the order of the clips."""
     seconds: dict[tuple[str, int | None], float | ClipError] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -171,7 +171,7 @@ def _probed(clips: Sequence[_Clip], *, windows: str, workers: int) -> Iterator[F
         place = clip.split, clip.row.clip_id, clip.row.path
         if isinstance(found, ClipError):
             yield Finding("unreadable", *place, str(found))
-        elif message := length_problem(clip.row, found, windows=windows):
+        elif message := compare_length(clip.row, found, windows=windows):
             yield Finding("duration", *place, message)
 
 
@@ -183,13 +183,13 @@ def _probe(task: _Probe) -> None:
     task.target.write_text(json.dumps(seconds))
 
 
-def length_problem(row: ShardRow, duration_seconds: float, *, windows: str) -> str:
+def compare_length(row: ShardRow, duration_seconds: float, *, windows: str) -> str:
     """Return how a file's length contradicts its clip's window, "" when it does not.
 
     Args:
         row: the clip.
         duration_seconds: the file's own length; 0 for a picture, which fits any window.
-        windows: see `Asked`.
+        windows: see `AuditRequest`.
     """
     start, end = row.start_seconds or 0.0, row.end_seconds
     if not duration_seconds or (row.start_seconds is None and end is None):
@@ -205,7 +205,7 @@ def length_problem(row: ShardRow, duration_seconds: float, *, windows: str) -> s
     return ""
 
 
-def _unlisted(listed: Iterable[str], folders: Sequence[str]) -> list[str]:
+def _find_unlisted(listed: Iterable[str], folders: Sequence[str]) -> list[str]:
     """Return files of the kinds that are listed, and all videos, that no clip names.
 
     Without folders it is looked in those of the listed files, and not below them.
@@ -216,12 +216,12 @@ def _unlisted(listed: Iterable[str], folders: Sequence[str]) -> list[str]:
     found = [entry.path for root in roots for entry in walk_files(root)]
     if not folders:
         for parent in sorted({os.path.dirname(path) for path in known}):  # noqa: PTH120
-            found += _files_in(Path(parent))
+            found += _list_files(Path(parent))
     names = {os.path.normpath(path) for path in found}
     return sorted(n for n in names - known if Path(n).suffix.lower() in endings)
 
 
-def _files_in(folder: Path) -> list[str]:
+def _list_files(folder: Path) -> list[str]:
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
