@@ -58,7 +58,7 @@ MANY_ARGUMENTS: set[str] = {
     "tests/video/test_sampling.py make_index",
 }
 TWO_CLASSES: set[str] = {
-    *("Asked", "Block", "Encoder", "FrameSource", "Job", "Plan", "Sample", "Sizes", "SplitCounts"),
+    *("Block", "Encoder", "FrameSource", "Plan", "Sizes"),
     *("TrainSettings", "Training", "TrainingPass", "Video", "Windows"),
     *("_Open", "_StandIn", "_Unpickler"),
 }
