@@ -10,8 +10,8 @@ from reelpack.config.transformer_training import TransformerSettings
 from reelpack.core.files import replace_file
 from reelpack.encoders import vqvae
 from reelpack.jobs import cli
-from reelpack.lvt import lvt_checkpoints, lvt_configs
-from reelpack.lvt.transformer import checkpoints
+from reelpack.lvt.published import training_configs, vqvae_checkpoints
+from reelpack.lvt.transformer import model_files
 
 
 def main() -> None:
@@ -40,17 +40,17 @@ def main() -> None:
     args = parser.parse_args()
     match args.command:
         case "vqvae":
-            codec = lvt_checkpoints.load_published(args.source)
+            codec = vqvae_checkpoints.load_published(args.source)
             with replace_file(args.target) as temporary:
                 vqvae.save_model(codec, temporary)
         case "transformer":
-            model = checkpoints.load_published(args.source, _sizes(args.preset, args.config))
+            model = model_files.load_published(args.source, _sizes(args.preset, args.config))
             with replace_file(args.target) as temporary:
-                checkpoints.save_model(model, temporary)
+                model_files.save_model(model, temporary)
         case "export-vqvae":
-            lvt_checkpoints.save_published(vqvae.load_model(args.source), args.target)
+            vqvae_checkpoints.save_published(vqvae.load_model(args.source), args.target)
         case "export-transformer":
-            checkpoints.save_published(checkpoints.load_model(args.source), args.target)
+            model_files.save_published(model_files.load_model(args.source), args.target)
         case "config":
             text = yaml.safe_dump(_card(args), sort_keys=False, default_flow_style=None)
             with replace_file(args.target) as temporary:
@@ -61,16 +61,18 @@ def main() -> None:
 def _sizes(preset: str | None, config: Path | None) -> Sizes:
     if config is None:
         return PRESETS[str(preset)]
-    card = lvt_configs.transformer_card(lvt_configs.read_config(config))
+    card = training_configs.transformer_card(training_configs.read_config(config))
     return TransformerSettings.from_card(card).architecture
 
 
 def _card(args: argparse.Namespace) -> dict[str, object]:
-    config = lvt_configs.read_config(args.source)
+    config = training_configs.read_config(args.source)
     if args.dataset is None:
-        return lvt_configs.transformer_card(config)
+        return training_configs.transformer_card(config)
     frames = {"every": True, "square": 64}
-    return lvt_configs.vqvae_card(config, dataset=args.dataset, split=args.split, frames=frames)
+    return training_configs.vqvae_card(
+        config, dataset=args.dataset, split=args.split, frames=frames
+    )
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ from reelpack.encoders import set_deterministic
 from reelpack.encoders.vqvae import VQVAEEncoder
 from reelpack.jobs import cli
 from reelpack.jobs.device import choose_device
-from reelpack.lvt.transformer.checkpoints import load_model
-from reelpack.lvt.transformer.generation import TABLE, SampleSettings, generate_pack
 from reelpack.lvt.transformer.model import VideoTransformer
-from reelpack.lvt.transformer.pictures import (
+from reelpack.lvt.transformer.model_files import load_model
+from reelpack.lvt.transformer.pack_continuation import TABLE, SampleSettings, generate_pack
+from reelpack.lvt.transformer.sample_files import (
     SHEET,
     continue_frames,
     decode_codes,

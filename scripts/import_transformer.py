@@ -7,7 +7,7 @@ from pathlib import Path
 from reelpack.config.transformer_sizes import Sizes
 from reelpack.core.files import replace_file
 from reelpack.jobs import cli
-from reelpack.lvt.transformer.checkpoints import load_published, save_model
+from reelpack.lvt.transformer.model_files import load_published, save_model
 
 
 def main() -> None:

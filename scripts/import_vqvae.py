@@ -9,7 +9,7 @@ from reelpack.core.errors import UserError
 from reelpack.core.files import replace_file
 from reelpack.encoders.vqvae import Architecture, save_model
 from reelpack.jobs import cli
-from reelpack.lvt.lvt_checkpoints import load_published
+from reelpack.lvt.published.vqvae_checkpoints import load_published
 
 
 def main() -> None:

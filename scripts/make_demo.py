@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from reelpack.demo.demo import DEMO_CLIPS, write_demo
+from reelpack.demo.demo_clips import DEMO_CLIPS, write_demo
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ from reelpack.core.results import digest
 from reelpack.jobs import cli
 from reelpack.jobs.device import choose_device
 from reelpack.lvt.training.loop import CHECKPOINT
-from reelpack.lvt.transformer.train import train
-from reelpack.lvt.transformer.videos import open_videos
+from reelpack.lvt.transformer.code_videos import open_videos
+from reelpack.lvt.transformer.train_on_codes import train
 
 OUTPUTS = {"model": "model.safetensors", "metrics": "metrics.csv"}
 CODES = "one lvt_codes pack, or codes shards"

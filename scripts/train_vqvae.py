@@ -10,8 +10,8 @@ from reelpack.core.results import digest
 from reelpack.frames.shard import FrameSource
 from reelpack.jobs import cli
 from reelpack.jobs.device import choose_device
-from reelpack.lvt.train_vqvae import PICTURES, PICTURES_EVERY, TrainSettings, train
 from reelpack.lvt.training.loop import CHECKPOINT
+from reelpack.lvt.vqvae.train_on_frames import PICTURES, PICTURES_EVERY, TrainSettings, train
 
 OUTPUTS = {"model": "model.safetensors", "metrics": "metrics.csv", "picture": "reconstructions.png"}
 

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from reelpack.encoders.load import load_encoder
 from reelpack.jobs.device import set_deterministic
-from tests.encoders.dalle_weights import package_tokens, pictures, random_encoder
+from tests.support.dalle_weights import package_tokens, pictures, random_encoder
 from tests.support.measuring import bench_parser, wall_seconds
 
 ROUNDS = 3

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 
 from reelpack.config.encoder_cards import CARDS
-from reelpack.encoders.features import FeatureEncoder, bare_network, filled
+from reelpack.encoders.feature_encoder import FeatureEncoder, bare_network, filled
 from reelpack.jobs.device import set_deterministic
-from tests.encoders.feature_weights import pixels, valued
+from tests.support.feature_weights import pixels, valued
 from tests.support.measuring import bench_parser, cpu_seconds
 
 ROUNDS = 3

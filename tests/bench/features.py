@@ -27,7 +27,7 @@ from reelpack.core.errors import ClipError
 from reelpack.encode.rows import ClipRows
 from reelpack.frames.clip_pixels import EncodeSettings, pixels, shared_pixels
 from reelpack.video import decode
-from tests.encoders.averages import Averages
+from tests.support.averages import Averages
 from tests.support.clips import write_clip
 from tests.support.helpers import ROOT
 from tests.support.measuring import bench_parser, peak_mib

@@ -20,9 +20,9 @@ import torch
 from reelpack.config.transformer_sizes import PRESETS, Sizes
 from reelpack.encoders.vqvae import Architecture
 from reelpack.jobs.device import set_deterministic
-from reelpack.lvt.train_vqvae import TrainSettings, train
-from reelpack.lvt.transformer.checkpoints import initial_model, to_published
-from reelpack.lvt.transformer.sampling import generate
+from reelpack.lvt.transformer.code_sampling import generate
+from reelpack.lvt.transformer.model_files import initial_model, to_published
+from reelpack.lvt.vqvae.train_on_frames import TrainSettings, train
 from tests.support.measuring import bench_parser, cpu_seconds
 
 FRAMES, SIDE = 16, 16

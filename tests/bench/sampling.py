@@ -14,9 +14,9 @@ import torch
 
 from reelpack.config.transformer_sizes import PRESETS, Sizes
 from reelpack.jobs.device import set_deterministic
-from reelpack.lvt.transformer.checkpoints import initial_model
+from reelpack.lvt.transformer.code_sampling import generate
 from reelpack.lvt.transformer.model import cut
-from reelpack.lvt.transformer.sampling import generate
+from reelpack.lvt.transformer.model_files import initial_model
 from tests.support.measuring import bench_parser, wall_seconds
 
 FRAMES, SIDE = 16, 16

@@ -21,8 +21,8 @@ import torch.nn.functional as F
 from reelpack.encoders.vqvae import Architecture, channels_last, to_signed
 from reelpack.frames.shard import ClipWriter, FrameSource, join_clips
 from reelpack.jobs.device import set_deterministic
-from reelpack.lvt.codebook_learning import learn
-from reelpack.lvt.train_vqvae import TrainSettings, initial_model, train
+from reelpack.lvt.vqvae.codebook_learning import learn
+from reelpack.lvt.vqvae.train_on_frames import TrainSettings, initial_model, train
 from tests.support.measuring import bench_parser
 
 SIDE, CLIPS, FRAMES = 64, 8, 30

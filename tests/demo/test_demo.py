@@ -8,10 +8,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
-from av.video.frame import FrameType
+from av.video.frame import PictureType
 
 from reelpack.core.errors import FAILURE_CLASSES
-from reelpack.demo.demo import DEMO_CLIPS, MOTIONS, DemoClip, draw, encode_clip, write_demo
+from reelpack.demo.demo_clips import DEMO_CLIPS, MOTIONS, DemoClip, draw, encode_clip, write_demo
 from tests.support.helpers import ROOT
 
 COMMAND = ROOT / "scripts" / "make_demo.py"
@@ -65,7 +65,7 @@ def test_traits_that_the_clips_are_there_for(demo: Path) -> None:
     assert frames(demo / "rings/ten_bit.mkv")[0].format.name == "yuv420p10le"
     assert frames(demo / "rings/full_range.mov")[0].format.name == "yuvj420p"
     kinds = {picture.pict_type for picture in frames(demo / "circles/disc_25.mp4")}
-    assert kinds == {FrameType.I, FrameType.P, FrameType.B}
+    assert kinds == {PictureType.I, PictureType.P, PictureType.B}
     steps = np.diff([picture.pts for picture in frames(demo / "waves/wave_variable.mp4")])
     assert steps.min() > 0
     assert len(set(steps.tolist())) > 2
@@ -87,7 +87,7 @@ def test_bytes_are_the_same_each_time(demo: Path, path: str) -> None:
 
 
 def test_a_second_run_touches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reelpack.demo.demo.DEMO_CLIPS", (named("circles/disc_15.mp4"),))
+    monkeypatch.setattr("reelpack.demo.demo_clips.DEMO_CLIPS", (named("circles/disc_15.mp4"),))
     write_demo(tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     write_demo(tmp_path)
@@ -97,7 +97,7 @@ def test_a_second_run_touches_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_damaged_file_is_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clip = named("circles/disc_15.mp4")
-    monkeypatch.setattr("reelpack.demo.demo.DEMO_CLIPS", (clip,))
+    monkeypatch.setattr("reelpack.demo.demo_clips.DEMO_CLIPS", (clip,))
     write_demo(tmp_path)
     good = (tmp_path / clip.path).read_bytes()
     (tmp_path / clip.path).write_bytes(good[:100])
@@ -108,7 +108,7 @@ def test_a_damaged_file_is_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("reelpack.demo.demo.DEMO_CLIPS", (named("rings/sound_only.mp4"),))
+    monkeypatch.setattr("reelpack.demo.demo_clips.DEMO_CLIPS", (named("rings/sound_only.mp4"),))
     monkeypatch.setattr("sys.argv", ["make_demo.py", str(tmp_path / "new/demo")])
     runpy.run_path(str(COMMAND), run_name="__main__")
     assert "1 clips, 1 of them broken" in capsys.readouterr().out

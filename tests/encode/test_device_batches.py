@@ -8,7 +8,7 @@ from reelpack.core.errors import ClipError
 from reelpack.encode import device_batches
 from reelpack.encode.device_batches import DeviceBatches, PixelWriter, long_mark
 from reelpack.encode.rows import ClipRows
-from tests.encoders.averages import Averages
+from tests.support.averages import Averages
 
 
 def frames(clip, count, height=4, width=6):

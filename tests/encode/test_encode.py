@@ -13,7 +13,7 @@ from reelpack.config.recipes import Product
 from reelpack.encode.codes import CodesShard
 from reelpack.encode.device_batches import PixelWriter
 from reelpack.encode.encode import encode_batches, encode_clip
-from reelpack.encoders.base import encode_frames
+from reelpack.encoders.interface import encode_frames
 from reelpack.encoders.vqvae import VQVAEEncoder
 from reelpack.frames.clip_pixels import EncodeSettings, pixels
 from reelpack.jobs.ledger import read_ledger

@@ -16,7 +16,7 @@ from reelpack.encode.encode_group import Member, encode_group
 from reelpack.encoders.vqvae import VQVAEEncoder
 from reelpack.frames.clip_pixels import EncodeSettings
 from reelpack.jobs.retries import Retries
-from tests.encoders.averages import Averages
+from tests.support.averages import Averages
 from tests.support.chain import Chain, tiny_model
 from tests.support.clips import cut_file, damage_file, write_audio, write_clip
 

@@ -6,7 +6,7 @@ from safetensors.numpy import load
 
 from reelpack.core.errors import ClipError
 from reelpack.encode.rows import ClipRows, row_of
-from tests.encoders.averages import Averages
+from tests.support.averages import Averages
 
 
 def frame(value, height=4, width=6):

@@ -5,7 +5,7 @@ from safetensors.torch import save_file
 
 from reelpack.core.errors import ClipError, UserError
 from reelpack.encoders import encode_frames, load_encoder
-from tests.encoders.dalle_weights import package_tokens, pictures, random_encoder
+from tests.support.dalle_weights import package_tokens, pictures, random_encoder
 
 
 def ours(encoder, folder):

@@ -6,7 +6,7 @@ import pytest
 
 from reelpack.core.errors import UserError
 from reelpack.encoders.numpy_pickles import read_pickle
-from tests.encoders.feature_weights import python2_pickle
+from tests.support.feature_weights import python2_pickle
 
 HELD = {
     "floats": np.arange(24, dtype=np.float32).reshape(2, 3, 4) / 7,

@@ -12,7 +12,7 @@ import torch
 from reelpack.core.errors import UserError
 from reelpack.encoders.dalle import PICKLED_CLASSES
 from reelpack.encoders.pickles import read_module, read_state_dict
-from tests.encoders.dalle_weights import random_encoder, write
+from tests.support.dalle_weights import random_encoder, write
 
 ENCODER = PICKLED_CLASSES["dalle_encoder"]
 

@@ -4,7 +4,7 @@ import torch
 
 from reelpack.core.errors import UserError
 from reelpack.encoders.torchvision_compat import import_torchvision
-from tests.encoders.feature_weights import (
+from tests.support.feature_weights import (
     converted,
     light,
     loaded,

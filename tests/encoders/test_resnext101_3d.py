@@ -3,9 +3,9 @@ import pytest
 
 from reelpack.core.errors import UserError
 from reelpack.encoders import resnext101_3d
-from reelpack.encoders.features import bare_network, check_tensors
+from reelpack.encoders.feature_encoder import bare_network, check_tensors
 from reelpack.encoders.resnext101_3d import ResNeXt3D, read
-from tests.encoders.feature_weights import (
+from tests.support.feature_weights import (
     converted,
     light,
     loaded,

@@ -7,9 +7,9 @@ import torch
 
 from reelpack.core.errors import UserError
 from reelpack.encoders import slowfast_r50
-from reelpack.encoders.features import bare_network, check_tensors
+from reelpack.encoders.feature_encoder import bare_network, check_tensors
 from reelpack.encoders.slowfast_r50 import SlowFast, parameter_name, read, slow_frames
-from tests.encoders.feature_weights import (
+from tests.support.feature_weights import (
     light,
     loaded,
     narrower,

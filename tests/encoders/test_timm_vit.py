@@ -4,8 +4,8 @@ import torch
 
 from reelpack.core.errors import UserError
 from reelpack.encoders import timm_vit
-from reelpack.encoders.features import bare_network, check_tensors
-from tests.encoders.feature_weights import (
+from reelpack.encoders.feature_encoder import bare_network, check_tensors
+from tests.support.feature_weights import (
     converted,
     light,
     loaded,

@@ -18,7 +18,7 @@ from reelpack.encoders.vqvae import (
     to_pixels,
     to_signed,
 )
-from tests.encoders.dalle_weights import pictures
+from tests.support.dalle_weights import pictures
 
 SMALL = Architecture(filters=16, residual_channels=8, layers=2, codebooks=2, codes=32)
 

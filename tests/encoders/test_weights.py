@@ -6,7 +6,7 @@ from reelpack.config.weights_registry import WeightsEntry
 from reelpack.core.errors import UserError
 from reelpack.encoders.weights import FEATURE_KINDS, convert
 from reelpack.sources.weights import fetch_weights
-from tests.encoders.dalle_weights import random_encoder, write
+from tests.support.dalle_weights import random_encoder, write
 
 
 def entry(url):

@@ -9,9 +9,9 @@ import yaml
 from reelpack.config.schema import check, load_yaml
 from reelpack.config.transformer_sizes import Sizes
 from reelpack.encoders.vqvae import Architecture, load_model, save_model
-from reelpack.lvt.train_vqvae import TrainSettings, initial_model
-from reelpack.lvt.transformer import checkpoints
-from tests.lvt.test_lvt_configs import BASE, CHANGE, TRANSFORMER
+from reelpack.lvt.transformer import model_files
+from reelpack.lvt.vqvae.train_on_frames import TrainSettings, initial_model
+from tests.lvt.published.test_training_configs import BASE, CHANGE, TRANSFORMER
 from tests.lvt.transformer import tiny
 from tests.lvt.transformer.commands import command
 
@@ -33,7 +33,7 @@ def test_a_vqvae_goes_there_and_back(tmp_path):
 def test_a_transformer_goes_there_and_back(tmp_path):
     model = tiny.model(tiny.SPATIAL)
     here, there, back = (tmp_path / name for name in ("a.safetensors", "b.pth", "c.safetensors"))
-    checkpoints.save_model(model, here)
+    model_files.save_model(model, here)
     config = yaml.safe_load(TRANSFORMER)
     config["MODEL"]["AUTOREGRESSIVE"]["VT"] |= {
         "NC": 2,

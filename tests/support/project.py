@@ -95,7 +95,7 @@ def kite_in_shard(shard: int) -> str:
 @cache
 def weights_file(seed: int) -> bytes:
     """Return an encoder.pkl with random values; a pickle made later may have other bytes."""
-    from tests.encoders.dalle_weights import random_encoder, write
+    from tests.support.dalle_weights import random_encoder, write
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "encoder.pkl"

@@ -21,7 +21,7 @@ THIRD_PARTY = """
 import sys
 from importlib.metadata import packages_distributions
 before = set(sys.modules)
-import reelpack.lvt.detectron2
+import reelpack.lvt.published.detectron2
 names = {name.partition(".")[0] for name in set(sys.modules) - before}
 print(*names & set(packages_distributions()))
 """

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from reelpack.packs.verify import verify_pack
-from tests.encoders.dalle_weights import random_encoder, write
 from tests.support.clips import write_audio, write_clip
+from tests.support.dalle_weights import random_encoder, write
 from tests.support.project import Project, sha256
 
 pytestmark = pytest.mark.slow

@@ -2,7 +2,7 @@
 
 A card and one small file in this folder make an encoder. The file is named by `module` and offers
 `network(name)`, the bare model, and `read(path, name=...)`, its published weights by the model's own
-names; `features.FeatureEncoder` does the rest. Encoders of tokens bring their own class instead.
+names; `feature_encoder.FeatureEncoder` does the rest. Encoders of tokens bring their own class instead.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ CARDS: dict[str, EncoderCard] = {
     ),
     "s3d": EncoderCard(module="s3d", width=1024, window=32, side=224, gpu_batch=16),
     "clip_vitb32": EncoderCard(
-        module="clip",
+        module="openai_clip",
         width=512,
         side=224,
         mean=CLIP_MEAN,
@@ -101,7 +101,7 @@ CARDS: dict[str, EncoderCard] = {
         gpu_batch=128,
     ),
     "clip_rn50x4": EncoderCard(
-        module="clip",
+        module="openai_clip",
         width=640,
         side=288,
         mean=CLIP_MEAN,

@@ -19,7 +19,7 @@ from reelpack.core.errors import ClipError
 from reelpack.core.files import write_bytes
 from reelpack.encode.codes import clip_bytes
 from reelpack.encode.rows import check_same_size, row_of
-from reelpack.encoders.base import Encoder, encode_batch
+from reelpack.encoders.interface import Encoder, encode_batch
 
 # A clip with more pixels is encoded as it is decoded: disk stays small for videos of hours.
 PIXEL_BYTES = 4 << 30

@@ -21,7 +21,7 @@ from reelpack.core.results import canonical
 from reelpack.encode.codes import join_codes, split_codes
 from reelpack.encode.device_batches import DeviceBatches, PixelWriter, long_mark
 from reelpack.encode.rows import ClipRows
-from reelpack.encoders.base import Encoder
+from reelpack.encoders.interface import Encoder
 from reelpack.frames.clip_pixels import EncodeSettings, pixels
 from reelpack.jobs.ledger import LedgerRow, merge_ledgers, read_ledger
 from reelpack.jobs.retries import Retries
@@ -128,7 +128,7 @@ def software(device: str) -> dict[str, str]:
 def encoder_modules(settings: EncodeSettings) -> list[str]:
     """Return the modules that a worker process should bring along for an encoder."""
     card = encoder_card(settings.encoder["name"])
-    features = ["reelpack.encoders.features"] if card.width is not None else []
+    features = ["reelpack.encoders.feature_encoder"] if card.width is not None else []
     return [*features, f"reelpack.encoders.{card.module}"]
 
 

@@ -24,7 +24,7 @@ from reelpack.encode.codes import split_codes
 from reelpack.encode.device_batches import DeviceBatches, PixelWriter, pixel_files
 from reelpack.encode.encode import encoder_modules, encoder_of, keyed_clips, usable_clips
 from reelpack.encode.rows import ClipRows
-from reelpack.encoders.base import Encoder
+from reelpack.encoders.interface import Encoder
 from reelpack.frames.clip_pixels import EncodeSettings, shared_pixels
 from reelpack.jobs.journal import Journal, holding, settled_keys
 from reelpack.jobs.ledger import merge_ledgers, read_ledger

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError
 from reelpack.encode.codes import clip_bytes
-from reelpack.encoders.base import Encoder, encode_batch
+from reelpack.encoders.interface import Encoder, encode_batch
 
 
 def row_of(frames: Sequence[Frame], window: int) -> Frame:

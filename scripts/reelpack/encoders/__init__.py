@@ -1,6 +1,6 @@
 """Models that turn frames into tokens or features, one file each behind one small interface."""
 
-from reelpack.encoders.base import Encoder, encode_frames
+from reelpack.encoders.interface import Encoder, encode_frames
 from reelpack.encoders.load import load_encoder
 from reelpack.jobs.device import set_deterministic
 

@@ -21,7 +21,7 @@ from torch import Tensor
 from reelpack.config.encoder_cards import CARDS
 from reelpack.core.arrays import Frame
 from reelpack.core.errors import UserError
-from reelpack.encoders.base import check_frames
+from reelpack.encoders.interface import check_frames
 
 CARD = CARDS["dalle"]
 STRIDE = CARD.stride

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from reelpack.config.encoder_cards import encoder_card
-from reelpack.encoders.base import Encoder
+from reelpack.encoders.interface import Encoder
 from reelpack.jobs.device import check_device
 
 
@@ -27,7 +27,7 @@ def load_encoder(spec: Mapping[str, Any], weights: Path, *, device: str) -> Enco
     name = spec.get("name")
     card = encoder_card(name)
     if card.width is not None:
-        from reelpack.encoders.features import load_feature_encoder
+        from reelpack.encoders.feature_encoder import load_feature_encoder
 
         return load_feature_encoder(spec, weights, device=device)
     if name == "dalle":

@@ -22,7 +22,7 @@ from reelpack.config.encoder_cards import CARDS
 from reelpack.core.arrays import Frame
 from reelpack.core.errors import UserError
 from reelpack.core.results import canonical
-from reelpack.encoders.base import check_frames
+from reelpack.encoders.interface import check_frames
 
 CARD = CARDS["vqvae"]
 STRIDE = CARD.stride

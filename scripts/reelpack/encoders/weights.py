@@ -61,7 +61,7 @@ def _dalle_tensors(source: Path, kind: str) -> Mapping[str, torch.Tensor]:
 
 
 def _feature_tensors(source: Path, kind: str) -> Mapping[str, torch.Tensor]:
-    from reelpack.encoders.features import bare_network, check_tensors, without_counts
+    from reelpack.encoders.feature_encoder import bare_network, check_tensors, without_counts
 
     module = import_module(f"reelpack.encoders.{CARDS[kind].module}")
     tensors = without_counts(module.read(source, name=kind))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reelpack.config.transformer_training import TransformerSettings
 from reelpack.jobs import cli
-from reelpack.lvt.transformer.train import train
+from reelpack.lvt.transformer.train_on_codes import train
 from tests.lvt.transformer import tiny
 
 

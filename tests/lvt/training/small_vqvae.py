@@ -7,8 +7,8 @@ from pathlib import Path
 
 from reelpack.encoders.vqvae import Architecture
 from reelpack.jobs import cli
-from reelpack.lvt.train_vqvae import TrainSettings, train
-from tests.encoders.dalle_weights import pictures
+from reelpack.lvt.vqvae.train_on_frames import TrainSettings, train
+from tests.support.dalle_weights import pictures
 
 FRAMES = pictures(0, 14, 16, 16)
 SETTINGS = TrainSettings(

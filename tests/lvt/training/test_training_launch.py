@@ -11,9 +11,9 @@ import torch
 from safetensors.torch import load_file
 
 from reelpack.core.errors import UserError
-from reelpack.lvt.train_vqvae import train
 from reelpack.lvt.training import launch
-from reelpack.lvt.transformer import train as transformer
+from reelpack.lvt.transformer import train_on_codes as transformer
+from reelpack.lvt.vqvae.train_on_frames import train
 from tests.lvt.training import events, small_transformer, small_vqvae
 from tests.lvt.training.killing import finish, group, kill_after, start
 

@@ -18,7 +18,7 @@ from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError
 from reelpack.core.evenly import evenly
 from reelpack.frames.clip_pixels import EncodeSettings, pixels
-from reelpack.lvt.transformer.pictures import Codec, decode_codes
+from reelpack.lvt.transformer.sample_files import Codec, decode_codes
 
 _LEVELS = 255
 # Half the levels stand for 1 where pictures are -1 to 1.

@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from reelpack.config.transformer_sizes import Sizes, Triple
 from reelpack.core.errors import UserError
-from reelpack.lvt.transformer.geometry import HIDDEN, Tables, tables
 from reelpack.lvt.transformer.layers import (
     BlockLocalAttention,
     CausalConvolution,
     positional_signal,
 )
+from reelpack.lvt.transformer.subscale import HIDDEN, Tables, tables
 
 
 class Context(nn.Module):

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from reelpack.lvt.transformer.geometry import HIDDEN, tables
+from reelpack.lvt.transformer.subscale import HIDDEN, tables
 from tests.lvt.transformer import tiny
 
 VIDEO = (4, 4, 4)

@@ -1,7 +1,7 @@
 import torch
 
 from reelpack.encoders.vqvae import Architecture, Codebook
-from reelpack.lvt.codebook_learning import codes_used, learn, perplexity
+from reelpack.lvt.vqvae.codebook_learning import codes_used, learn, perplexity
 
 SIZES = Architecture(filters=8, residual_channels=4, layers=0, codebooks=2, codes=16)
 

@@ -8,9 +8,8 @@ from PIL import Image
 from reelpack.core.errors import UserError
 from reelpack.encoders.vqvae import Architecture, VQVAEEncoder
 from reelpack.encoders.vqvae import save_model as save_vqvae
-from reelpack.lvt.train_vqvae import TrainSettings, initial_model
-from reelpack.lvt.transformer.checkpoints import save_model
-from reelpack.lvt.transformer.pictures import (
+from reelpack.lvt.transformer.model_files import save_model
+from reelpack.lvt.transformer.sample_files import (
     continue_frames,
     decode_codes,
     read_frames,
@@ -18,9 +17,10 @@ from reelpack.lvt.transformer.pictures import (
     write_sheet,
     write_video,
 )
-from tests.encoders.dalle_weights import pictures
+from reelpack.lvt.vqvae.train_on_frames import TrainSettings, initial_model
 from tests.lvt.transformer import tiny
 from tests.lvt.transformer.commands import command
+from tests.support.dalle_weights import pictures
 
 SIZES = replace(tiny.BOTH, codes=8)
 FRAMES = pictures(0, 3, 16, 16)

@@ -3,9 +3,9 @@ import pytest
 import torch
 
 from reelpack.core.errors import ClipError, UserError
-from reelpack.encoders.base import check_frames, encode_batch, encode_frames
+from reelpack.encoders.interface import check_frames, encode_batch, encode_frames
 from reelpack.encoders.load import load_encoder
-from tests.encoders.averages import Averages
+from tests.support.averages import Averages
 
 
 class Sums:

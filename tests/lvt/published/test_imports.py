@@ -7,9 +7,9 @@ import pytest
 from reelpack.core.results import canonical
 from reelpack.encoders import vqvae
 from reelpack.encoders.vqvae import Architecture
-from reelpack.lvt import lvt_checkpoints
-from reelpack.lvt.train_vqvae import TrainSettings, initial_model
-from reelpack.lvt.transformer import checkpoints
+from reelpack.lvt.published import vqvae_checkpoints
+from reelpack.lvt.transformer import model_files
+from reelpack.lvt.vqvae.train_on_frames import TrainSettings, initial_model
 from tests.lvt.transformer import tiny
 from tests.lvt.transformer.commands import command
 
@@ -24,7 +24,7 @@ def run(name, checkpoint, architecture, model):
 def test_a_vqvae_is_imported_to_the_same_bytes(tmp_path):
     made = initial_model(TrainSettings(SIZES, 16, 1))
     vqvae.save_model(made, tmp_path / "trained.safetensors")
-    lvt_checkpoints.save_published(made, tmp_path / "published")
+    vqvae_checkpoints.save_published(made, tmp_path / "published")
     done = run("import_vqvae", tmp_path / "published", asdict(SIZES), tmp_path / "m.safetensors")
     assert done.returncode == 0, done.stderr
     trained = (tmp_path / "trained.safetensors").read_bytes()
@@ -32,7 +32,7 @@ def test_a_vqvae_is_imported_to_the_same_bytes(tmp_path):
 
 
 def test_a_vqvae_of_other_sizes_is_one_line(tmp_path):
-    lvt_checkpoints.save_published(initial_model(TrainSettings(SIZES, 16, 1)), tmp_path)
+    vqvae_checkpoints.save_published(initial_model(TrainSettings(SIZES, 16, 1)), tmp_path)
     wanted = asdict(SIZES) | {"layers": 2, "codes": 512}
     done = run("import_vqvae", tmp_path, wanted, tmp_path / "m.safetensors")
     assert (done.returncode, done.stderr) == (
@@ -44,8 +44,8 @@ def test_a_vqvae_of_other_sizes_is_one_line(tmp_path):
 
 def test_a_transformer_is_imported_to_the_same_bytes(tmp_path):
     made = tiny.model(tiny.BOTH)
-    checkpoints.save_model(made, tmp_path / "trained.safetensors")
-    checkpoints.save_published(made, tmp_path / "model_final.pth")
+    model_files.save_model(made, tmp_path / "trained.safetensors")
+    model_files.save_published(made, tmp_path / "model_final.pth")
     sizes = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(tiny.BOTH).items()}
     model = tmp_path / "m.safetensors"
     done = run("import_transformer", tmp_path / "model_final.pth", sizes, model)
@@ -55,7 +55,7 @@ def test_a_transformer_is_imported_to_the_same_bytes(tmp_path):
 
 @pytest.mark.parametrize("change", [{"width": 18}, {"stride": [4, 1, 1]}, {"codes": 6}])
 def test_a_transformer_of_other_sizes_is_one_line(tmp_path, change):
-    checkpoints.save_published(tiny.model(tiny.BOTH), tmp_path / "model_final.pth")
+    model_files.save_published(tiny.model(tiny.BOTH), tmp_path / "model_final.pth")
     sizes = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(tiny.BOTH).items()}
     path = tmp_path / "model_final.pth"
     done = run("import_transformer", path, sizes | change, tmp_path / "m.safetensors")

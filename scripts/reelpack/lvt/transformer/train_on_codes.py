@@ -30,7 +30,7 @@ from reelpack.lvt.training.ahead import STEPS_AHEAD, Ahead
 from reelpack.lvt.training.launch import launch, share_of
 from reelpack.lvt.training.metrics import Metrics
 from reelpack.lvt.training.order import batch_order
-from reelpack.lvt.transformer.checkpoints import initial_model, save_model
+from reelpack.lvt.transformer.code_videos import Videos, Windows, stack_cuts
 from reelpack.lvt.transformer.likelihood import (
     foretold_slices,
     information,
@@ -38,7 +38,7 @@ from reelpack.lvt.transformer.likelihood import (
     slice_losses,
 )
 from reelpack.lvt.transformer.model import VideoTransformer
-from reelpack.lvt.transformer.videos import Videos, Windows, stack_cuts
+from reelpack.lvt.transformer.model_files import initial_model, save_model
 
 FIGURES = ("loss", "bits_per_dim", "held_out_bits_per_dim")
 PROBED_VIDEOS = 16

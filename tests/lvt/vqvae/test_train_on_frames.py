@@ -9,14 +9,14 @@ from PIL import Image
 
 from reelpack.core.errors import UserError
 from reelpack.encoders.vqvae import Architecture, load_model
-from reelpack.lvt.train_vqvae import Training, TrainSettings, train
 from reelpack.lvt.training import loop
 from reelpack.lvt.training.ahead import STEPS_AHEAD
 from reelpack.lvt.training.launch import make_fabric
 from reelpack.lvt.training.order import batch_order
-from tests.encoders.dalle_weights import pictures
+from reelpack.lvt.vqvae.train_on_frames import Training, TrainSettings, train
 from tests.lvt.training import events, small_vqvae
 from tests.lvt.training.killing import Killed, counted, killed_at
+from tests.support.dalle_weights import pictures
 
 FRAMES = pictures(0, 12, 16, 16)
 SETTINGS = replace(small_vqvae.SETTINGS, batch=5)

@@ -6,10 +6,10 @@ import sys
 
 import pytest
 
-from reelpack.lvt.detectron2 import PUBLISHED as NAMES
-from reelpack.lvt.detectron2 import pack_videos
+from reelpack.lvt.published.detectron2 import PUBLISHED as NAMES
+from reelpack.lvt.published.detectron2 import pack_videos
 from reelpack.packs.lvt_codes import LvtCodes
-from tests.lvt.test_detectron2 import draw
+from tests.lvt.published.test_detectron2 import draw
 from tests.packs.samples import ONE, context, entry
 from tests.support.helpers import ROOT
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from reelpack.core.errors import UserError
-from reelpack.lvt.transformer.checkpoints import (
+from reelpack.lvt.transformer.model_files import (
     from_published,
     initial_model,
     load_model,

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from reelpack.core.errors import UserError
-from reelpack.lvt.transformer.geometry import Tables
 from reelpack.lvt.transformer.model import VideoTransformer, cut
 from reelpack.lvt.transformer.stepping import SliceStepper
+from reelpack.lvt.transformer.subscale import Tables
 
 
 @torch.inference_mode()

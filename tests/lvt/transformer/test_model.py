@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 
 from reelpack.core.errors import UserError
-from reelpack.lvt.transformer.geometry import HIDDEN
+from reelpack.lvt.transformer.subscale import HIDDEN
 from tests.lvt.transformer import tiny
 
 # Logits of position (3, 2, 1) of the first video's second codebook, and the mean square of all: what the

@@ -21,8 +21,8 @@ from reelpack.core.arrays import Frame
 from reelpack.core.errors import UserError
 from reelpack.core.files import replace_file
 from reelpack.images.contact_sheet import contact_sheet
+from reelpack.lvt.transformer.code_sampling import generate
 from reelpack.lvt.transformer.model import VideoTransformer
-from reelpack.lvt.transformer.sampling import generate
 
 PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".webp"})
 VIDEO, SHEET = "sample.mp4", "samples.png"

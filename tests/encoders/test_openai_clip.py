@@ -5,9 +5,9 @@ import pytest
 
 from reelpack.config import encoder_cards as cards
 from reelpack.core.errors import UserError
-from reelpack.encoders import clip
-from reelpack.encoders.features import bare_network, check_tensors, without_counts
-from tests.encoders.feature_weights import (
+from reelpack.encoders import openai_clip
+from reelpack.encoders.feature_encoder import bare_network, check_tensors, without_counts
+from tests.support.feature_weights import (
     clip_resnet_shapes,
     clip_vit_shapes,
     converted,
@@ -32,8 +32,9 @@ RESNET = [[58.5182, -246.621, -746.216, 54.5919], [87.2558, -232.009, -796.945, 
 @pytest.fixture
 def small_vit(monkeypatch):
     """ViT-B/32 with two narrow layers, for speed: everything else is the published one."""
+    whole = openai_clip.TIMM_MODELS["clip_vitb32"]
     sizes = {"embed_dim": 128, "depth": 2, "num_heads": 2, "num_classes": 32}
-    monkeypatch.setitem(clip.TIMM_MODELS, "clip_vitb32", clip.TIMM_MODELS["clip_vitb32"] | sizes)
+    monkeypatch.setitem(openai_clip.TIMM_MODELS, "clip_vitb32", whole | sizes)
     narrower(monkeypatch, "clip_vitb32", 32)
     return valued(clip_vit_shapes(width=128, layers=2, outputs=32), seed=4)
 
@@ -50,7 +51,7 @@ def test_vit_rows_equal_the_published_module(small_vit, tmp_path):
 def test_resnet_rows_equal_the_published_module(monkeypatch, tmp_path):
     """With the layers of CLIP's smaller RN50, for speed: timm names both alike."""
     smaller = {"model_name": "resnet50_clip", "num_classes": 1024}
-    monkeypatch.setitem(clip.TIMM_MODELS, "clip_rn50x4", smaller)
+    monkeypatch.setitem(openai_clip.TIMM_MODELS, "clip_rn50x4", smaller)
     card = dataclasses.replace(cards.CARDS["clip_rn50x4"], width=1024, side=224)
     monkeypatch.setitem(cards.CARDS, "clip_rn50x4", card)
     shapes = clip_resnet_shapes(width=64, blocks=(3, 4, 6, 3), positions=50, outputs=1024)
@@ -66,8 +67,8 @@ def test_resnet_rows_equal_the_published_module(monkeypatch, tmp_path):
 )
 def test_the_published_names_fit(monkeypatch, tmp_path, name, shapes):
     """At full size, names and shapes alone."""
-    monkeypatch.setattr(clip, "read_torchscript", lambda path: light(shapes))
-    tensors = clip.read(tmp_path, name=name)
+    monkeypatch.setattr(openai_clip, "read_torchscript", lambda path: light(shapes))
+    tensors = openai_clip.read(tmp_path, name=name)
     check_tensors(bare_network(name), without_counts(tensors), name=name, where=tmp_path)
 
 

@@ -12,10 +12,10 @@ from reelpack.core.errors import UserError
 from reelpack.encode.codes import clip_bytes, join_codes
 from reelpack.lvt.training.ahead import STEPS_AHEAD
 from reelpack.lvt.training.launch import make_fabric
-from reelpack.lvt.transformer.checkpoints import load_model
+from reelpack.lvt.transformer.code_sampling import generate
 from reelpack.lvt.transformer.likelihood import bits_per_dimension
-from reelpack.lvt.transformer.sampling import generate
-from reelpack.lvt.transformer.train import Training, train
+from reelpack.lvt.transformer.model_files import load_model
+from reelpack.lvt.transformer.train_on_codes import Training, train
 from tests.lvt.training import events
 from tests.lvt.training.killing import counted, killed_at
 from tests.lvt.transformer import tiny

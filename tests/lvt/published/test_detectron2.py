@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from reelpack.core.errors import UserError
-from reelpack.lvt.detectron2 import (
+from reelpack.lvt.published.detectron2 import (
     Catalogues,
     frame_images,
     frame_videos,

@@ -8,14 +8,14 @@ from reelpack.config import encoder_cards as cards
 from reelpack.config.encoder_cards import EncoderCard
 from reelpack.core.errors import ClipError, UserError
 from reelpack.encoders import encode_frames
-from reelpack.encoders.features import (
+from reelpack.encoders.feature_encoder import (
     FeatureEncoder,
     bare_network,
     check_tensors,
     filled,
     load_feature_encoder,
 )
-from tests.encoders.feature_weights import pixels
+from tests.support.feature_weights import pixels
 
 
 class Means(nn.Module):

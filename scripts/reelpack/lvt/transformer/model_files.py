@@ -15,7 +15,7 @@ from reelpack.config.transformer_sizes import Sizes
 from reelpack.core.errors import UserError
 from reelpack.core.files import replace_file
 from reelpack.core.results import canonical
-from reelpack.lvt.lvt_checkpoints import read_checkpoint
+from reelpack.lvt.published.vqvae_checkpoints import read_checkpoint
 from reelpack.lvt.transformer.layers import distances
 from reelpack.lvt.transformer.model import VideoTransformer
 

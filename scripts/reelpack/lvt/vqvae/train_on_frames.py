@@ -34,7 +34,6 @@ from reelpack.encoders.vqvae import (
     to_signed,
 )
 from reelpack.jobs.device import set_deterministic
-from reelpack.lvt.codebook_learning import codes_used, learn, perplexity
 from reelpack.lvt.training import loop
 from reelpack.lvt.training.ahead import STEPS_AHEAD, Ahead
 from reelpack.lvt.training.launch import launch, share_of
@@ -42,6 +41,7 @@ from reelpack.lvt.training.metrics import Metrics
 from reelpack.lvt.training.order import Indices, batch_order, clip_order
 from reelpack.lvt.training.plateau import Plateau
 from reelpack.lvt.training.share import Share
+from reelpack.lvt.vqvae.codebook_learning import codes_used, learn, perplexity
 
 FIGURES = ("loss", "reconstruction", "commitment", "codes_used", "perplexity")
 PICTURES = "pictures"

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from reelpack.core.errors import UserError
-from reelpack.lvt.transformer.sampling import draw_codes, generate, uniform_noise
+from reelpack.lvt.transformer.code_sampling import draw_codes, generate, uniform_noise
 from tests.lvt.transformer import tiny
 
 

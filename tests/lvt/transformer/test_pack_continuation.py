@@ -12,12 +12,12 @@ from PIL import Image
 from reelpack.core.errors import UserError
 from reelpack.encoders.vqvae import Architecture, VQVAEEncoder
 from reelpack.encoders.vqvae import save_model as save_vqvae
-from reelpack.lvt.train_vqvae import TrainSettings, initial_model
-from reelpack.lvt.transformer import generation
-from reelpack.lvt.transformer.checkpoints import save_model
-from reelpack.lvt.transformer.generation import SampleSettings, generate_pack
+from reelpack.lvt.transformer import pack_continuation
 from reelpack.lvt.transformer.likelihood import bits_per_dimension
-from reelpack.lvt.transformer.pictures import SHEET
+from reelpack.lvt.transformer.model_files import save_model
+from reelpack.lvt.transformer.pack_continuation import SampleSettings, generate_pack
+from reelpack.lvt.transformer.sample_files import SHEET
+from reelpack.lvt.vqvae.train_on_frames import TrainSettings, initial_model
 from reelpack.packs import Entry, PackContext, Variant, get_format, publish
 from tests.lvt.transformer import tiny
 from tests.lvt.transformer.commands import command
@@ -98,7 +98,7 @@ def test_the_first_videos_that_are_long_enough_are_continued(pack, codec, capsys
         assert {path.name for path in (place / sample).iterdir()} == names
         first = np.stack([np.asarray(Image.open(place / sample / f"{n}.png")) for n in (0, 1)])
         codes = np.concatenate([video("class a/one")[:2], np.zeros((6, 2, 4, 4), np.int64)])
-        assert (first == generation.decode_codes(codec, codes)[:2]).all()
+        assert (first == pack_continuation.decode_codes(codec, codes)[:2]).all()
     assert (place / "sample_0/3.png").read_bytes() != (place / "sample_1/3.png").read_bytes()
 
 
@@ -111,8 +111,10 @@ def test_figures_are_of_the_video_behind_the_primed_frames(pack, codec):
     codes = torch.from_numpy(own).transpose(0, 1)[None]
     bits = bits_per_dimension(MODEL, [codes], primed_frames=2)
     assert float(row["bits_per_dim"]) == pytest.approx(bits, abs=1e-6)
-    (chosen,) = (v for v in generation.choose_videos(pack, SETTINGS) if v.entry.frames == 5)
-    ((_, drawn),) = generation.draw_samples([chosen], MODEL, SETTINGS, journal=pack / "journal")
+    (chosen,) = (v for v in pack_continuation.choose_videos(pack, SETTINGS) if v.entry.frames == 5)
+    ((_, drawn),) = pack_continuation.draw_samples(
+        [chosen], MODEL, SETTINGS, journal=pack / "journal"
+    )
     assert (drawn[:2] == own[:2]).all()
     assert float(row["equal_codes"]) == pytest.approx((drawn[2:] == own[2:]).mean(), abs=1e-6)
 
@@ -124,16 +126,16 @@ def test_a_sample_depends_on_its_video_and_number_alone(pack, codec, monkeypatch
     assert len(samples) == 2 * 5
     assert {name: whole[name] for name in samples} == samples
     # Six samples in batches of eight, and of two: the same but for a tie.
-    monkeypatch.setitem(generation.BATCH, "cpu", 2)
+    monkeypatch.setitem(pack_continuation.BATCH, "cpu", 2)
     assert files(generate(pack, codec, name="small")) == whole
     other = files(generate(pack, codec, replace(SETTINGS, seed=1), name="other"))
     assert all(other[n] != whole[n] for n in whole if n.endswith("sample_0/3.png"))
 
 
 def test_finished_samples_are_not_drawn_again(pack, codec, monkeypatch):
-    monkeypatch.setitem(generation.BATCH, "cpu", 2)
+    monkeypatch.setitem(pack_continuation.BATCH, "cpu", 2)
     drawn = []
-    real = generation.generate
+    real = pack_continuation.generate
 
     def counting(*args, **options):
         if len(drawn) == 2:
@@ -141,7 +143,7 @@ def test_finished_samples_are_not_drawn_again(pack, codec, monkeypatch):
         drawn.append(options["samples"])
         return real(*args, **options)
 
-    monkeypatch.setattr(generation, "generate", counting)
+    monkeypatch.setattr(pack_continuation, "generate", counting)
     with pytest.raises(KeyboardInterrupt):
         generate(pack, codec)
     assert not pack.with_name("out").exists()
@@ -163,7 +165,7 @@ def test_a_job_that_fails_leaves_the_old_folder(pack, codec, monkeypatch):
     def full(*args, **options):
         raise OSError("no more")
 
-    monkeypatch.setattr(generation, "write_sheet", full)
+    monkeypatch.setattr(pack_continuation, "write_sheet", full)
     with pytest.raises(OSError, match="no more"):
         generate(pack, codec, replace(SETTINGS, seed=1))
     assert files(pack.with_name("out")) == before

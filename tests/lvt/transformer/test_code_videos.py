@@ -4,7 +4,7 @@ import torch
 
 from reelpack.core.errors import DamagedError, UserError
 from reelpack.encode.codes import clip_bytes, join_codes
-from reelpack.lvt.transformer.videos import PackVideos, ShardVideos, Windows, open_videos
+from reelpack.lvt.transformer.code_videos import PackVideos, ShardVideos, Windows, open_videos
 from reelpack.packs.lvt_codes import LvtCodes
 from tests.lvt.transformer.tiny import Held
 from tests.packs.samples import ONE, context

@@ -5,9 +5,14 @@ import torch
 
 from reelpack.core.errors import UserError
 from reelpack.encoders.vqvae import Architecture
-from reelpack.lvt.lvt_checkpoints import FILE, load_published, read_checkpoint, save_published
-from reelpack.lvt.train_vqvae import TrainSettings, initial_model
-from tests.encoders.dalle_weights import pictures
+from reelpack.lvt.published.vqvae_checkpoints import (
+    FILE,
+    load_published,
+    read_checkpoint,
+    save_published,
+)
+from reelpack.lvt.vqvae.train_on_frames import TrainSettings, initial_model
+from tests.support.dalle_weights import pictures
 
 SIZES = Architecture(filters=16, residual_channels=6, layers=2, codebooks=2, codes=8)
 

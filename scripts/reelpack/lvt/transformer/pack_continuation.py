@@ -24,16 +24,16 @@ from reelpack.core.errors import UserError
 from reelpack.core.files import replace_file
 from reelpack.core.results import digest
 from reelpack.core.whole_folder import replace_folder
+from reelpack.lvt.transformer.code_sampling import generate
 from reelpack.lvt.transformer.likelihood import bits_per_dimension
 from reelpack.lvt.transformer.model import VideoTransformer
-from reelpack.lvt.transformer.pictures import (
+from reelpack.lvt.transformer.sample_files import (
     SHEET,
     Codec,
     decode_codes,
     write_sample,
     write_sheet,
 )
-from reelpack.lvt.transformer.sampling import generate
 from reelpack.packs.lvt_codes import LvtVideo, LvtVideos
 
 Codes = npt.NDArray[np.int64]

@@ -6,8 +6,8 @@ from reelpack.config.schema import check, load_yaml
 from reelpack.config.transformer_sizes import PRESETS
 from reelpack.config.transformer_training import TransformerSettings
 from reelpack.core.errors import UserError
-from reelpack.lvt.lvt_configs import read_config, transformer_card, vqvae_card
-from reelpack.lvt.train_vqvae import TrainSettings
+from reelpack.lvt.published.training_configs import read_config, transformer_card, vqvae_card
+from reelpack.lvt.vqvae.train_on_frames import TrainSettings
 from tests.support.helpers import ROOT
 
 # Configurations of the published kind, with the published values.

@@ -1,0 +1,1 @@
+"""What passes between here and the published code, github rakhimovv/lvt."""

@@ -1,0 +1,1 @@
+"""The VQ-VAE: its training, and how its codes learn."""
