@@ -10,7 +10,11 @@ from reelpack.config.transformer_training import TransformerSettings
 from reelpack.core.files import replace_file
 from reelpack.encoders import vqvae
 from reelpack.jobs import cli
-from reelpack.lvt.published import training_configs, vqvae_checkpoints
+from reelpack.lvt.published import (
+    training_configs,
+    transformer_checkpoints,
+    vqvae_checkpoints,
+)
 from reelpack.lvt.transformer import model_files
 
 
@@ -31,46 +35,44 @@ def main() -> None:
         command.add_argument("source", type=Path)
         command.add_argument("target", type=Path)
         if name == "transformer":
-            sizes = command.add_mutually_exclusive_group(required=True)
-            sizes.add_argument("--preset", choices=sorted(PRESETS), help="published sizes")
-            sizes.add_argument("--config", type=Path, help="the configuration it was trained with")
+            kinds = command.add_mutually_exclusive_group(required=True)
+            kinds.add_argument("--preset", choices=sorted(PRESETS), help="published sizes")
+            kinds.add_argument("--config", type=Path, help="the configuration it was trained with")
         if name == "config":
             command.add_argument("--dataset", help="of a VQ-VAE: what it learns from")
             command.add_argument("--split", default="train", help="its split (default: train)")
     args = parser.parse_args()
     match args.command:
         case "vqvae":
-            codec = vqvae_checkpoints.load_published(args.source)
-            with replace_file(args.target) as temporary:
-                vqvae.save_model(codec, temporary)
+            vqvae.save_model(vqvae_checkpoints.load_published(args.source), args.target)
         case "transformer":
-            model = model_files.load_published(args.source, _sizes(args.preset, args.config))
-            with replace_file(args.target) as temporary:
-                model_files.save_model(model, temporary)
+            sizes = _read_sizes(args.preset, args.config)
+            model = transformer_checkpoints.load_published(args.source, sizes)
+            model_files.save_model(model, args.target)
         case "export-vqvae":
             vqvae_checkpoints.save_published(vqvae.load_model(args.source), args.target)
         case "export-transformer":
-            model_files.save_published(model_files.load_model(args.source), args.target)
+            transformer_checkpoints.save_published(model_files.load_model(args.source), args.target)
         case "config":
-            text = yaml.safe_dump(_card(args), sort_keys=False, default_flow_style=None)
+            text = yaml.safe_dump(_make_card(args), sort_keys=False, default_flow_style=None)
             with replace_file(args.target) as temporary:
                 temporary.write_text(text, encoding="utf-8")
     print(args.target)
 
 
-def _sizes(preset: str | None, config: Path | None) -> Sizes:
+def _read_sizes(preset: str | None, config: Path | None) -> Sizes:
     if config is None:
         return PRESETS[str(preset)]
-    card = training_configs.transformer_card(training_configs.read_config(config))
+    card = training_configs.make_transformer_card(training_configs.read_config(config))
     return TransformerSettings.from_card(card).architecture
 
 
-def _card(args: argparse.Namespace) -> dict[str, object]:
+def _make_card(args: argparse.Namespace) -> dict[str, object]:
     config = training_configs.read_config(args.source)
     if args.dataset is None:
-        return training_configs.transformer_card(config)
+        return training_configs.make_transformer_card(config)
     frames = {"every": True, "square": 64}
-    return training_configs.vqvae_card(
+    return training_configs.make_vqvae_card(
         config, dataset=args.dataset, split=args.split, frames=frames
     )
 

@@ -9,17 +9,17 @@ from dataclasses import fields
 from pathlib import Path
 
 from reelpack.core.errors import UserError
-from reelpack.encoders import set_deterministic
 from reelpack.encoders.vqvae import VQVAEEncoder
 from reelpack.jobs import cli
-from reelpack.jobs.device import choose_device
+from reelpack.jobs.device import choose_device, set_deterministic
+from reelpack.lvt.codec import decode_video
+from reelpack.lvt.transformer.code_sampling import DrawSettings
+from reelpack.lvt.transformer.continuation import continue_frames
 from reelpack.lvt.transformer.model import VideoTransformer
 from reelpack.lvt.transformer.model_files import load_model
-from reelpack.lvt.transformer.pack_continuation import TABLE, SampleSettings, generate_pack
+from reelpack.lvt.transformer.pack_continuation import TABLE, SampleSettings, continue_pack
 from reelpack.lvt.transformer.sample_files import (
     SHEET,
-    continue_frames,
-    decode_codes,
     read_frames,
     write_sample,
     write_sheet,
@@ -76,7 +76,7 @@ def main() -> None:
             _check_output(args.output)
         with tempfile.TemporaryDirectory() as temporary:
             journal = args.journal or Path(temporary)
-            generate_pack(args.codes, codec, model, settings, journal=journal, output=args.output)
+            continue_pack(args.codes, codec, model, settings, journal=journal, output=args.output)
     else:
         _continue_one(args.frames, codec, model, settings, output=args.output)
     print(f"{args.output}: {settings.samples} samples of {settings.length} frames, {SHEET}")
@@ -101,18 +101,11 @@ def _continue_one(
 ) -> None:
     given = read_frames(frames, settings.primed)
     numbers = range(settings.samples)
-    drawn = continue_frames(
-        given,
-        codec,
-        model,
-        length=settings.length,
-        samples=numbers,
-        seed=settings.seed,
-        temperature=settings.temperature,
-    )
+    draws = DrawSettings(settings.length, settings.seed, numbers, settings.temperature)
+    drawn = continue_frames(given, codec, model, draws)
     rows = [("given", given)]
     for number, codes in zip(numbers, drawn, strict=True):
-        made = decode_codes(codec, codes)
+        made = decode_video(codec, codes)
         write_sample(output / f"sample_{number}", made, fps=settings.fps)
         rows.append((f"sample {number}", made))
     write_sheet(output / SHEET, rows, primed=settings.primed)

@@ -1,26 +1,24 @@
-"""Turn a published video transformer of Latent Video Transformer into a model to generate with."""
+"""Turn a published video transformer (netG/model_final.pth) into a model to generate with."""
 
-import argparse
-import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from reelpack.config.transformer_sizes import Sizes
-from reelpack.core.files import replace_file
 from reelpack.jobs import cli
-from reelpack.lvt.transformer.model_files import load_published, save_model
+from reelpack.lvt.published.importing import run_import
+from reelpack.lvt.published.transformer_checkpoints import load_published
+from reelpack.lvt.transformer.model_files import save_model
+
+
+def convert(checkpoint: Path, architecture: Mapping[str, Any], target: Path) -> None:
+    """Write the model; the card's sizes must be its own."""
+    save_model(load_published(checkpoint, Sizes.from_mapping(architecture)), target)
 
 
 def main() -> None:
     """Parse the arguments and convert."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--checkpoint", required=True, type=Path, help="netG/model_final.pth")
-    parser.add_argument("--params", required=True, metavar="JSON", help="the stage's result string")
-    parser.add_argument("--model", required=True, type=Path, help="safetensors file to write")
-    args = parser.parse_args()
-    sizes = Sizes.from_mapping(json.loads(args.params)["architecture"])
-    model = load_published(args.checkpoint, sizes)
-    with replace_file(args.model) as temporary:
-        save_model(model, temporary)
+    run_import(str(__doc__), convert)
 
 
 if __name__ == "__main__":

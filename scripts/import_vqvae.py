@@ -1,37 +1,26 @@
-"""Turn a published VQ-VAE of Latent Video Transformer into a model that recipes encode with."""
+"""Turn a published VQ-VAE of Latent Video Transformer (netE, netG, netC) into a model to encode with."""
 
-import argparse
-import json
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from reelpack.core.errors import UserError
-from reelpack.core.files import replace_file
 from reelpack.encoders.vqvae import Architecture, save_model
 from reelpack.jobs import cli
-from reelpack.lvt.published.vqvae_checkpoints import load_published
+from reelpack.lvt.published.importing import run_import
+from reelpack.lvt.published.vqvae_checkpoints import check_architecture, load_published
+
+
+def convert(checkpoint: Path, architecture: Mapping[str, Any], target: Path) -> None:
+    """Write the model, unless its sizes are others than the card's."""
+    wanted = Architecture.from_mapping(architecture)
+    model = load_published(checkpoint)
+    check_architecture(model, wanted, where=checkpoint)
+    save_model(model, target)
 
 
 def main() -> None:
     """Parse the arguments and convert."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--checkpoint", required=True, type=Path, help="folder of netE, netG, netC")
-    parser.add_argument("--params", required=True, metavar="JSON", help="the stage's result string")
-    parser.add_argument("--model", required=True, type=Path, help="safetensors file to write")
-    args = parser.parse_args()
-    wanted = Architecture.from_mapping(json.loads(args.params)["architecture"])
-    model = load_published(args.checkpoint)
-    found = asdict(model.architecture)
-    wrong = [
-        f"{key} {found[key]}, the card says {value}"
-        for key, value in asdict(wanted).items()
-        # Without residual blocks their inner width is no part of the model.
-        if found[key] != value and (key != "residual_channels" or found["layers"])
-    ]
-    if wrong:
-        raise UserError(f"{args.checkpoint}: architecture: {'; '.join(wrong)}")
-    with replace_file(args.model) as temporary:
-        save_model(model, temporary)
+    run_import(str(__doc__), convert)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from reelpack.demo.demo_clips import DEMO_CLIPS, write_demo
+from reelpack.demo.demo_clips import DEMO_CLIPS
+from reelpack.demo.write_demo import write_demo
 
 
 def main() -> None:

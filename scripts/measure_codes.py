@@ -12,7 +12,7 @@ from reelpack.lvt.measures.split import SplitFiles, measure_split
 
 
 def main() -> None:
-    """Parse the arguments, measure, and write values and picture."""
+    """Parse the arguments, measure, and write values and a picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--manifest", required=True, type=Path, help="the split's manifest.parquet")
     parser.add_argument("--codes", required=True, type=Path, help="folder of codes shards")
@@ -46,7 +46,7 @@ def main() -> None:
     for clip in values["clips"]["left_out"]:
         print(f"  {clip['clip_id']}: left out: {clip['reason']}")
     found = values["reconstruction"]
-    print(f"measure_codes: {found['frames']} pictures, mean squared error {found['mse']}")
+    print(f"measure_codes: {found['frames']} frames, mean squared error {found['mse']}")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,17 @@
 """Train a video transformer on codes; a killed run goes on from its last checkpoint."""
 
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from reelpack.config.transformer_training import TransformerSettings
-from reelpack.core.files import clear_leftovers, link_or_copy, sha256_file
-from reelpack.core.results import digest
+from reelpack.core.files import sha256_file
 from reelpack.jobs import cli
 from reelpack.jobs.device import choose_device
-from reelpack.lvt.training.loop import CHECKPOINT
+from reelpack.lvt.training.running import TrainingJournal
 from reelpack.lvt.transformer.code_videos import open_videos
-from reelpack.lvt.transformer.train_on_codes import train
+from reelpack.lvt.transformer.train_on_codes import train_transformer
 
-OUTPUTS = {"model": "model.safetensors", "metrics": "metrics.csv"}
 CODES = "one lvt_codes pack, or codes shards"
 
 
@@ -37,27 +34,21 @@ def main() -> None:
     parser.add_argument("--tensorboard", type=Path, help="folder for TensorBoard's events")
     args = parser.parse_args()
     held_out = args.held_out or []
-    settings = TransformerSettings.from_card(json.loads(args.params)["model"])
-    # Checkpoints belong to these codes and this card alone.
-    folder = args.journal / digest(args.params, _sums(args.codes), _sums(held_out))
-    clear_leftovers(folder / CHECKPOINT, *(folder / name for name in OUTPUTS.values()))
-    train(
+    outputs = {"model.safetensors": args.model, "metrics.csv": args.metrics}
+    sums = _sum_places(args.codes), _sum_places(held_out)
+    journal = TrainingJournal(args.journal, args.params, *sums, outputs=outputs)
+    train_transformer(
         open_videos(args.codes),
-        settings,
-        folder,
+        TransformerSettings.from_card(json.loads(args.params)["model"]),
+        journal.folder,
         device=choose_device(args.gpus),
         held_out=open_videos(held_out) if held_out else None,
-        # A folder per training: TensorBoard compares trainings of other codes or settings.
-        events=args.tensorboard and args.tensorboard / folder.name[:8],
+        events=journal.choose_events(args.tensorboard),
     )
-    for argument, name in OUTPUTS.items():
-        link_or_copy(folder / name, getattr(args, argument))
-    for other in args.journal.iterdir():
-        if other != folder:
-            shutil.rmtree(other)
+    journal.publish()
 
 
-def _sums(places: Sequence[Path]) -> list[str]:
+def _sum_places(places: Sequence[Path]) -> list[str]:
     """Return what stands for the content of shards, or of a pack, whose list has all checksums."""
     lists = (place / "checksums.sha256" if place.is_dir() else place for place in places)
     return [sha256_file(path) if path.is_file() else "" for path in lists]

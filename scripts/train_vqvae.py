@@ -5,15 +5,13 @@ import json
 import shutil
 from pathlib import Path
 
-from reelpack.core.files import clear_leftovers, link_or_copy, sha256_file
-from reelpack.core.results import digest
+from reelpack.core.files import link_or_copy, sha256_file
 from reelpack.frames.shard import FrameSource
 from reelpack.jobs import cli
 from reelpack.jobs.device import choose_device
-from reelpack.lvt.training.loop import CHECKPOINT
-from reelpack.lvt.vqvae.train_on_frames import PICTURES, PICTURES_EVERY, TrainSettings, train
-
-OUTPUTS = {"model": "model.safetensors", "metrics": "metrics.csv", "picture": "reconstructions.png"}
+from reelpack.lvt.training.running import TrainingJournal
+from reelpack.lvt.vqvae.train_on_frames import PICTURES, PICTURES_EVERY, train_vqvae
+from reelpack.lvt.vqvae.training_settings import VqvaeTrainSettings
 
 
 def main() -> None:
@@ -38,27 +36,24 @@ def main() -> None:
     params = json.loads(args.params)
     card = params["model"]
     side = card["crop"]["size"] if card["crop"] else card["frames"]["square"]
-    # Checkpoints belong to these frames and this card alone: the ledgers hold every clip's checksum.
+    # The ledgers hold every clip's checksum.
     ledgers = [sha256_file(args.frames / f"{name}.ledger.parquet") for name in params["shards"]]
-    folder = args.journal / digest(args.params, ledgers)
-    settings = TrainSettings.from_card(card, image_size=side)
-    shards = [args.frames / f"{name}.tar" for name in params["shards"]]
-    clear_leftovers(folder / CHECKPOINT, *(folder / name for name in OUTPUTS.values()))
-    train(
-        FrameSource(shards),
-        settings,
-        folder,
+    outputs = {
+        "model.safetensors": args.model,
+        "metrics.csv": args.metrics,
+        "reconstructions.png": args.picture,
+    }
+    journal = TrainingJournal(args.journal, args.params, ledgers, outputs=outputs)
+    train_vqvae(
+        FrameSource([args.frames / f"{name}.tar" for name in params["shards"]]),
+        VqvaeTrainSettings.from_card(card, image_size=side),
+        journal.folder,
         device=choose_device(args.gpus),
         pictures_every=args.pictures_every,
-        # A folder per training: TensorBoard compares trainings of other frames or settings.
-        events=args.tensorboard and args.tensorboard / folder.name[:8],
+        events=journal.choose_events(args.tensorboard),
     )
-    for argument, name in OUTPUTS.items():
-        link_or_copy(folder / name, getattr(args, argument))
-    _show_pictures(folder / PICTURES, args.model.parent / PICTURES)
-    for other in args.journal.iterdir():
-        if other != folder:
-            shutil.rmtree(other)
+    _show_pictures(journal.folder / PICTURES, args.model.parent / PICTURES)
+    journal.publish()
 
 
 def _show_pictures(made: Path, shown: Path) -> None:

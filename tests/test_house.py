@@ -59,7 +59,7 @@ MANY_ARGUMENTS: set[str] = {
 }
 TWO_CLASSES: set[str] = {
     *("Block", "Encoder", "FrameSource", "Plan", "Sizes"),
-    *("TrainSettings", "Training", "TrainingPass", "Video", "Windows"),
+    *("TransformerSettings", "Training", "TrainingPass", "Video", "Windows"),
     *("_Open", "_StandIn", "_Unpickler"),
 }
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from reelpack.core.errors import ClipError
-from reelpack.demo.demo_clips import write_demo
+from reelpack.demo.write_demo import write_demo
 from reelpack.lists.folders import walk_videos
 from reelpack.video.decode import decode_frames
 from reelpack.video.geometry import Scale

@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 
 from reelpack.encoders.load import load_encoder
 from reelpack.jobs.device import set_deterministic
-from tests.support.dalle_weights import package_tokens, pictures, random_encoder
+from tests.support.dalle_weights import draw_frames, package_tokens, random_encoder
 from tests.support.measuring import bench_parser, wall_seconds
 
 ROUNDS = 3
@@ -30,7 +30,7 @@ def main() -> None:
         save_file({name: t.contiguous() for name, t in package.state_dict().items()}, path)
         ours = load_encoder({"name": "dalle"}, path, device="cpu")
     for side, count in ((32, 2),) if tiny else ((256, 1), (128, 4)):
-        frames = pictures(side, count, side, side)
+        frames = draw_frames(side, count, side, side)
         tokens = np.concatenate([ours.encode(frame[None]) for frame in frames])
         expected = package_tokens(package, frames)
         assert (tokens == expected).all(), f"{(tokens == expected).mean():.4%} of tokens agree"

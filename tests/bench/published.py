@@ -20,9 +20,11 @@ import torch
 from reelpack.config.transformer_sizes import PRESETS, Sizes
 from reelpack.encoders.vqvae import Architecture
 from reelpack.jobs.device import set_deterministic
-from reelpack.lvt.transformer.code_sampling import generate
-from reelpack.lvt.transformer.model_files import initial_model, to_published
-from reelpack.lvt.vqvae.train_on_frames import TrainSettings, train
+from reelpack.lvt.published.transformer_checkpoints import rename_to_published
+from reelpack.lvt.transformer.code_sampling import DrawSettings, draw_videos
+from reelpack.lvt.transformer.model_files import make_initial_model
+from reelpack.lvt.vqvae.train_on_frames import train_vqvae
+from reelpack.lvt.vqvae.training_settings import VqvaeTrainSettings
 from tests.support.measuring import bench_parser, cpu_seconds
 
 FRAMES, SIDE = 16, 16
@@ -49,18 +51,18 @@ def published_model(clone: Path, config: str) -> Any:
 @torch.inference_mode()
 def sampling(clone: Path | None, sizes: Sizes) -> str:
     """Return what drawing a frame takes, and how many of its 1024 codes the published code has otherwise."""
-    model = initial_model(sizes, seed=0).eval()
+    model = make_initial_model(sizes, seed=0).eval()
     codes = np.random.default_rng(0).integers(512, size=(1, 4, FRAMES, SIDE, SIDE))
     video = torch.from_numpy(codes)
     prime = video[:, :, : FRAMES - 1].clone()
     drawn: list[torch.Tensor] = []
     ours = cpu_seconds(
-        lambda: drawn.append(generate(model, prime, frames=FRAMES, seed=0, temperature=0))
+        lambda: drawn.append(draw_videos(model, prime, DrawSettings(FRAMES, 0, temperature=0)))
     )
     if clone is None:
         return f"{ours:.2f} s per frame"
     published = published_model(clone, "vt/DSFVT.yaml").eval()
-    published.model.load_state_dict(to_published(model))
+    published.model.load_state_dict(rename_to_published(model))
     theirs = cpu_seconds(
         lambda: drawn.append(published.sample_video(video, temp=COLD, n_prime=FRAMES - 1))
     )
@@ -77,9 +79,9 @@ def training(clone: Path | None, sizes: Architecture, *, steps: int, batch: int)
     frames = np.random.default_rng(0).integers(256, size=shape, dtype=np.uint8)
 
     def run(count: int) -> None:
-        settings = TrainSettings(sizes, image_size=64, steps=count, batch=batch)
+        settings = VqvaeTrainSettings(sizes, image_size=64, steps=count, batch=batch)
         with TemporaryDirectory() as folder:
-            train(list(frames), settings, Path(folder), device="cpu")
+            train_vqvae(list(frames), settings, Path(folder), device="cpu")
 
     # Start and end, which take as long for any number of steps, fall away.
     short = cpu_seconds(lambda: run(1))

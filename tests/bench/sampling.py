@@ -14,9 +14,9 @@ import torch
 
 from reelpack.config.transformer_sizes import PRESETS, Sizes
 from reelpack.jobs.device import set_deterministic
-from reelpack.lvt.transformer.code_sampling import generate
-from reelpack.lvt.transformer.model import cut
-from reelpack.lvt.transformer.model_files import initial_model
+from reelpack.lvt.transformer.code_sampling import DrawSettings, draw_videos
+from reelpack.lvt.transformer.model import take_slices
+from reelpack.lvt.transformer.model_files import make_initial_model
 from tests.support.measuring import bench_parser, wall_seconds
 
 FRAMES, SIDE = 16, 16
@@ -26,13 +26,13 @@ TINY = {"width": 16, "head_width": 8, "encoder_heads": (2,), "decoder_heads": (2
 @torch.inference_mode()
 def per_frame(sizes: Sizes, *, new: int, batch: int, positions: int) -> tuple[float, float]:
     """Return seconds per frame of each way, for a batch of videos at once."""
-    model = initial_model(sizes, seed=0).eval()
+    model = make_initial_model(sizes, seed=0).eval()
     shape = (batch, sizes.codebooks, FRAMES, SIDE, SIDE)
     codes = torch.from_numpy(np.random.default_rng(0).integers(sizes.codes, size=shape))
     prime = codes[:, :, : FRAMES - new]
-    cached = wall_seconds(lambda: generate(model, prime, frames=FRAMES, seed=0)) / new
-    plan, slices = model.plan(codes), torch.full((batch,), sizes.slices - 1)
-    part, context = cut(codes, slices, plan), model.encoder(codes, slices, plan)
+    cached = wall_seconds(lambda: draw_videos(model, prime, DrawSettings(FRAMES, 0))) / new
+    plan, slices = model.make_tables(codes), torch.full((batch,), sizes.slices - 1)
+    part, context = take_slices(codes, slices, plan), model.encoder(codes, slices, plan)
     reads = [
         wall_seconds(lambda: model.decoder(part, context, plan.shape)) for _ in range(positions)
     ]

@@ -22,7 +22,9 @@ from reelpack.encoders.vqvae import Architecture, channels_last, to_signed
 from reelpack.frames.shard import ClipWriter, FrameSource, join_clips
 from reelpack.jobs.device import set_deterministic
 from reelpack.lvt.vqvae.codebook_learning import learn
-from reelpack.lvt.vqvae.train_on_frames import TrainSettings, initial_model, train
+from reelpack.lvt.vqvae.one_pass import make_initial_model
+from reelpack.lvt.vqvae.train_on_frames import train_vqvae
+from reelpack.lvt.vqvae.training_settings import VqvaeTrainSettings
 from tests.support.measuring import bench_parser
 
 SIDE, CLIPS, FRAMES = 64, 8, 30
@@ -48,10 +50,10 @@ def write_shard(folder: Path, frames: np.ndarray) -> Path:
     return folder / "00000.tar"
 
 
-def plain(frames: np.ndarray, settings: TrainSettings, device: str) -> None:
+def plain(frames: np.ndarray, settings: VqvaeTrainSettings, device: str) -> None:
     """Train without anything around it."""
     set_deterministic(threads=settings.threads)
-    model = channels_last(initial_model(settings).to(device))
+    model = channels_last(make_initial_model(settings).to(device))
     learned = [*model.encoder.parameters(), *model.generator.parameters()]
     optimizer = torch.optim.Adam(learned, lr=settings.learning_rate, betas=settings.betas)
     for step in range(settings.steps):
@@ -76,7 +78,7 @@ def plain(frames: np.ndarray, settings: TrainSettings, device: str) -> None:
         torch.cuda.synchronize()
 
 
-def rate(work: Callable[[TrainSettings], object], settings: TrainSettings) -> float:
+def rate(work: Callable[[VqvaeTrainSettings], object], settings: VqvaeTrainSettings) -> float:
     """Return frames per second, without what a training costs before its first steps."""
     seconds = []
     for steps in (2, 2 + settings.steps):
@@ -113,12 +115,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         source = FrameSource([write_shard(Path(name), frames)])
 
-        def ours(settings: TrainSettings) -> None:
+        def ours(settings: VqvaeTrainSettings) -> None:
             folder = Path(tempfile.mkdtemp(dir=name))
-            train(source, settings, folder, device=device, events=folder / "events")
+            train_vqvae(source, settings, folder, device=device, events=folder / "events")
 
         for precision in ("fp32", "bf16"):
-            settings = TrainSettings(
+            settings = VqvaeTrainSettings(
                 architecture,
                 image_size=SIDE,
                 steps=args.steps,

@@ -173,11 +173,11 @@ MISTAKES = {
     ),
     "weights name": (
         config(weights={"nope": {"path": "x"}}),
-        "config: weights.nope: unknown weights; allowed: clip_rn50x4, clip_vitb32, dalle_decoder",
+        "config: weights.nope: unknown weights; allowed: clip_rn50x4, clip_vitb32, dalle_encoder",
     ),
     "encoder weights": (
         own_recipe(encoder={"name": "dalle", "weights": "nope"}),
-        "recipe x: encoder.weights: no weights 'nope'; one of: clip_rn50x4, clip_vitb32, dalle_decoder",
+        "recipe x: encoder.weights: no weights 'nope'; one of: clip_rn50x4, clip_vitb32, dalle_encoder",
     ),
     "rule as dataset": (
         config({"write_pack": {"recipes": ["a"], "videos": "x"}}),

@@ -1,4 +1,4 @@
-"""The made-up BAIR: bytes, format, and what its pictures show."""
+"""The made-up BAIR: bytes, format, and what its frames show."""
 
 import runpy
 import tarfile
@@ -6,7 +6,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from reelpack.demo.bair_toy import TAR, push, write_bair_toy
+from reelpack.demo.bair_toy import TAR, make_push, write_bair_toy
 from reelpack.lists.adapters.bair import read
 from reelpack.video.bair import read_sequence
 from reelpack.video.tfrecord import count_records, read_record
@@ -48,13 +48,13 @@ def test_the_adapter_reads_what_was_drawn(unpacked):
     assert len(read(unpacked, split="train", options={})) == 8
     assert len(read(unpacked, split="test", options={})) == 2
     np.testing.assert_array_equal(
-        read_sequence(unpacked / "train/traj_4_to_7.tfrecords", 2), push(105).aux1
+        read_sequence(unpacked / "train/traj_4_to_7.tfrecords", 2), make_push(105).aux1
     )
 
 
-def test_each_picture_has_the_four_published_features(unpacked):
+def test_each_frame_has_the_four_published_features(unpacked):
     payload = read_record(unpacked / "test/traj_0_to_1.tfrecords", 1)
-    made = push(200)
+    made = make_push(200)
     features = {}
     for number in range(30):
         features[f"{number}/action"] = made.actions[number].tolist()
@@ -66,12 +66,12 @@ def test_each_picture_has_the_four_published_features(unpacked):
 
 
 def test_positions_are_where_the_moves_lead():
-    made = push(100)
+    made = make_push(100)
     moved = made.positions[:-1, :2] + made.actions[:-1, :2]
     np.testing.assert_allclose(made.positions[1:, :2], moved, atol=1e-6)
 
 
-def test_sequences_differ_from_the_first_picture_on_and_move(unpacked):
+def test_sequences_differ_from_the_first_frame_on_and_move(unpacked):
     paths = sorted(unpacked.rglob("*.tfrecords"))
     videos = [
         read_sequence(path, record + 1).astype(int)
@@ -87,7 +87,7 @@ def test_sequences_differ_from_the_first_picture_on_and_move(unpacked):
 def test_things_are_pushed():
     still = 0
     for seed in range(100, 108):
-        first, later = push(seed).aux1[[0, 15]].astype(int)
+        first, later = make_push(seed).aux1[[0, 15]].astype(int)
         bright = (np.ptp(first, axis=2) > 120) != (np.ptp(later, axis=2) > 120)
         still += bright.sum() < 20
     assert still <= 1

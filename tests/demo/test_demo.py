@@ -11,7 +11,10 @@ import pytest
 from av.video.frame import PictureType
 
 from reelpack.core.errors import FAILURE_CLASSES
-from reelpack.demo.demo_clips import DEMO_CLIPS, MOTIONS, DemoClip, draw, encode_clip, write_demo
+from reelpack.demo.demo_clips import DEMO_CLIPS, DemoClip
+from reelpack.demo.encode_clip import encode_clip
+from reelpack.demo.scenes import MOTIONS, draw_scene
+from reelpack.demo.write_demo import write_demo
 from tests.support.helpers import ROOT
 
 COMMAND = ROOT / "scripts" / "make_demo.py"
@@ -36,11 +39,11 @@ def frames(path: Path) -> list[av.VideoFrame]:
 
 @pytest.mark.parametrize("clip", GOOD, ids=lambda clip: clip.path)
 def test_good_clips_decode_in_full_and_move(demo: Path, clip: DemoClip) -> None:
-    pictures = frames(demo / clip.path)
-    assert len(pictures) == round(clip.seconds * clip.rate)
-    assert (pictures[0].width, pictures[0].height) == clip.size
+    shown = frames(demo / clip.path)
+    assert len(shown) == round(clip.seconds * clip.rate)
+    assert (shown[0].width, shown[0].height) == clip.size
     first, last = (
-        picture.to_ndarray(format="gray").astype(int) for picture in pictures[:: len(pictures) - 1]
+        frame.to_ndarray(format="gray").astype(int) for frame in shown[:: len(shown) - 1]
     )
     assert np.abs(first - last).mean() > 2
     with av.open(str(demo / clip.path)) as container:
@@ -54,19 +57,19 @@ def test_the_cut_file_opens_but_does_not_decode(demo: Path) -> None:
             list(container.decode(container.streams.video[0]))
 
 
-def test_the_sound_only_file_has_no_pictures(demo: Path) -> None:
+def test_the_sound_only_file_has_no_frames(demo: Path) -> None:
     with av.open(str(demo / "rings/sound_only.mp4")) as container:
         assert not container.streams.video
         assert sum(frame.samples for frame in container.decode(audio=0)) >= 2 * 44100
 
 
 def test_traits_that_the_clips_are_there_for(demo: Path) -> None:
-    assert {picture.rotation for picture in frames(demo / "circles/rotated.mp4")} == {-90}
+    assert {frame.rotation for frame in frames(demo / "circles/rotated.mp4")} == {-90}
     assert frames(demo / "rings/ten_bit.mkv")[0].format.name == "yuv420p10le"
     assert frames(demo / "rings/full_range.mov")[0].format.name == "yuvj420p"
-    kinds = {picture.pict_type for picture in frames(demo / "circles/disc_25.mp4")}
+    kinds = {frame.pict_type for frame in frames(demo / "circles/disc_25.mp4")}
     assert kinds == {PictureType.I, PictureType.P, PictureType.B}
-    steps = np.diff([picture.pts for picture in frames(demo / "waves/wave_variable.mp4")])
+    steps = np.diff([frame.pts for frame in frames(demo / "waves/wave_variable.mp4")])
     assert steps.min() > 0
     assert len(set(steps.tolist())) > 2
 
@@ -87,7 +90,7 @@ def test_bytes_are_the_same_each_time(demo: Path, path: str) -> None:
 
 
 def test_a_second_run_touches_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reelpack.demo.demo_clips.DEMO_CLIPS", (named("circles/disc_15.mp4"),))
+    monkeypatch.setattr("reelpack.demo.write_demo.DEMO_CLIPS", (named("circles/disc_15.mp4"),))
     write_demo(tmp_path)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     write_demo(tmp_path)
@@ -97,7 +100,7 @@ def test_a_second_run_touches_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_damaged_file_is_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     clip = named("circles/disc_15.mp4")
-    monkeypatch.setattr("reelpack.demo.demo_clips.DEMO_CLIPS", (clip,))
+    monkeypatch.setattr("reelpack.demo.write_demo.DEMO_CLIPS", (clip,))
     write_demo(tmp_path)
     good = (tmp_path / clip.path).read_bytes()
     (tmp_path / clip.path).write_bytes(good[:100])
@@ -108,7 +111,7 @@ def test_a_damaged_file_is_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("reelpack.demo.demo_clips.DEMO_CLIPS", (named("rings/sound_only.mp4"),))
+    monkeypatch.setattr("reelpack.demo.write_demo.DEMO_CLIPS", (named("rings/sound_only.mp4"),))
     monkeypatch.setattr("sys.argv", ["make_demo.py", str(tmp_path / "new/demo")])
     runpy.run_path(str(COMMAND), run_name="__main__")
     assert "1 clips, 1 of them broken" in capsys.readouterr().out
@@ -140,9 +143,9 @@ def test_the_list_is_what_it_says() -> None:
 
 @pytest.mark.parametrize("motion", MOTIONS)
 def test_scenes_change_smoothly(motion: str) -> None:
-    pictures = [
-        draw(motion, seconds=seconds, size=(120, 90), seed=3).astype(int)  # type: ignore[arg-type]
+    shown = [
+        draw_scene(motion, seconds=seconds, size=(120, 90), seed=3).astype(int)  # type: ignore[arg-type]
         for seconds in (1.0, 1.04, 1.4)
     ]
-    near, far = (np.abs(picture - pictures[0]).mean() for picture in pictures[1:])
+    near, far = (np.abs(frame - shown[0]).mean() for frame in shown[1:])
     assert 0 < near < far

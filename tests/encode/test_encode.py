@@ -13,7 +13,7 @@ from reelpack.config.recipes import Product
 from reelpack.encode.codes import CodesShard
 from reelpack.encode.device_batches import PixelWriter
 from reelpack.encode.encode import encode_batches, encode_clip
-from reelpack.encoders.interface import encode_frames
+from reelpack.encoders.interface import encode_batch
 from reelpack.encoders.vqvae import VQVAEEncoder
 from reelpack.frames.clip_pixels import EncodeSettings, pixels
 from reelpack.jobs.ledger import read_ledger
@@ -215,6 +215,6 @@ def test_long_clips_are_encoded_in_pieces(tmp_path, videos, weights):
     clip = Clip("good", str(path), "", None, None)
     encode_clip(Task(clip, "k", tmp_path / "k.clip", settings))
     frames = [crops[0] for crops in pixels(clip, settings)]
-    wanted = encode_frames(VQVAEEncoder(weights, device="cpu"), frames)
+    wanted = encode_batch(VQVAEEncoder(weights, device="cpu"), frames)
     np.testing.assert_array_equal(load_file(tmp_path / "k.clip")["00"], wanted)
     assert len(wanted) == 23

@@ -1,13 +1,3 @@
-import pytest
-import torch
+from tests.support.determinism import deterministic
 
-from reelpack.jobs.device import set_deterministic
-
-
-@pytest.fixture(autouse=True)
-def deterministic():
-    threads = torch.get_num_threads()
-    set_deterministic()
-    yield
-    torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(False)
+__all__ = ["deterministic"]

@@ -7,7 +7,6 @@ from torch import nn
 from reelpack.config import encoder_cards as cards
 from reelpack.config.encoder_cards import EncoderCard
 from reelpack.core.errors import ClipError, UserError
-from reelpack.encoders import encode_frames
 from reelpack.encoders.feature_encoder import (
     FeatureEncoder,
     bare_network,
@@ -15,6 +14,7 @@ from reelpack.encoders.feature_encoder import (
     filled,
     load_feature_encoder,
 )
+from reelpack.encoders.interface import encode_batch
 from tests.support.feature_weights import pixels
 
 
@@ -76,7 +76,7 @@ def test_rows_have_unit_length_where_the_card_says_so(card):
 def test_windows_pass_in_batches_of_one_shape(card):
     encoder = card(window=2, side=8)
     windows = pixels(5, 2, 8, 8)
-    rows = encode_frames(encoder, iter(windows))
+    rows = encode_batch(encoder, windows)
     assert rows.shape == (5, 6)
     assert encoder.network.seen.shape[0] == encoder.batch_size == 2
     mean = windows.mean((1, 2, 3)) / 255

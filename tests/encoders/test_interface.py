@@ -3,56 +3,21 @@ import pytest
 import torch
 
 from reelpack.core.errors import ClipError, UserError
-from reelpack.encoders.interface import check_frames, encode_batch, encode_frames
+from reelpack.encoders.interface import check_frames, encode_batch
 from reelpack.encoders.load import load_encoder
 from tests.support.averages import Averages
 
 
-class Sums:
-    """Token = sum of the frame; notes the shapes it was given."""
-
-    name, result_version, batch_size = "sums", 1, 4
-    window, side, width, dtype = 1, None, None, np.dtype(np.int64)
-
-    def __init__(self):
-        self.shapes = []
-
-    def encode(self, frames):
-        self.shapes.append(frames.shape)
-        return frames.sum((1, 2, 3)).astype(np.int64)
-
-
-def frames(count):
-    return (np.full((2, 3, 3), n, np.uint8) for n in range(count))
+def rows(count):
+    return [np.full((2, 2, 3), number + 1, dtype=np.uint8) for number in range(count)]
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 5, 8, 11])
 def test_every_batch_has_one_shape_and_padding_is_cut(count):
-    encoder = Sums()
-    tokens = encode_frames(encoder, frames(count))
-    assert tokens.tolist() == [18 * n for n in range(count)]
-    assert encoder.shapes == [(4, 2, 3, 3)] * -(-count // 4)
-
-
-def test_frames_are_taken_a_batch_at_a_time():
-    taken, encoder = 0, Sums()
-
-    def counted():
-        nonlocal taken
-        for frame in frames(12):
-            taken += 1
-            assert taken <= 4 * (len(encoder.shapes) + 1)
-            yield frame
-
-    assert len(encode_frames(encoder, counted())) == 12
-
-
-def test_no_frames_and_changing_sizes_fail_the_clip():
-    with pytest.raises(ClipError, match=r"encode: .*no frame"):
-        encode_frames(Sums(), [])
-    mixed = [np.zeros((8, 8, 3), np.uint8)] * 5 + [np.zeros((8, 9, 3), np.uint8)]
-    with pytest.raises(ClipError, match="size changes"):
-        encode_frames(Sums(), mixed)
+    encoder = Averages()
+    found = encode_batch(encoder, rows(count))
+    assert found[:, 0].tolist() == list(range(1, count + 1))
+    assert encoder.shapes == [(4, 2, 2, 3)] * -(-count // 4)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +31,7 @@ def test_no_frames_and_changing_sizes_fail_the_clip():
         ((1, 16, 16, 3), np.float32),
     ],
 )
-def test_wrong_pictures_fail_the_clip(shape, dtype):
+def test_wrong_frames_fail_the_clip(shape, dtype):
     with pytest.raises(ClipError) as error:
         check_frames(np.zeros(shape, dtype), encoder="it", stride=8)
     assert error.value.failure == "encode"
@@ -86,10 +51,6 @@ def test_a_missing_gpu_is_a_user_error(monkeypatch, tmp_path):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(UserError, match="no GPU"):
         load_encoder({"name": "dalle"}, tmp_path / "w", device="cuda")
-
-
-def rows(count):
-    return [np.full((2, 2, 3), number + 1, dtype=np.uint8) for number in range(count)]
 
 
 @pytest.mark.parametrize("count", [1, 3, 4, 9])

@@ -9,7 +9,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from reelpack.core.errors import ClipError, UserError
-from reelpack.encoders import encode_frames, load_encoder
+from reelpack.encoders import load_encoder
+from reelpack.encoders.interface import encode_batch
 from reelpack.encoders.vqvae import (
     VQVAE,
     Architecture,
@@ -18,7 +19,7 @@ from reelpack.encoders.vqvae import (
     to_pixels,
     to_signed,
 )
-from tests.support.dalle_weights import pictures
+from tests.support.dalle_weights import draw_frames
 
 SMALL = Architecture(filters=16, residual_channels=8, layers=2, codebooks=2, codes=32)
 
@@ -28,7 +29,7 @@ def model():
     torch.manual_seed(0)
     made = VQVAE(SMALL).eval()
     with torch.no_grad():
-        features = made.encoder(to_signed(torch.from_numpy(pictures(0, 2, 32, 32))))
+        features = made.encoder(to_signed(torch.from_numpy(draw_frames(0, 2, 32, 32))))
         for part, vectors in zip(made.codebook.parts(), made.codebook.split(features), strict=True):
             part.embedding.weight.copy_(vectors[torch.randperm(len(vectors))[:32]])
     return made
@@ -58,7 +59,7 @@ def published(state, net, frames):
 
 
 def test_the_encoder_computes_the_published_structure(model):
-    frames = torch.from_numpy(pictures(1, 2, 32, 24))
+    frames = torch.from_numpy(draw_frames(1, 2, 32, 24))
     with torch.no_grad():
         got = model.encoder(to_signed(frames))
         want = published(
@@ -81,7 +82,7 @@ def test_the_sizes_and_names_are_those_of_the_published_checkpoints():
 
 
 def test_tokens_are_the_nearest_codes_and_decode_to_them(model):
-    frames = torch.from_numpy(pictures(2, 2, 16, 16))
+    frames = torch.from_numpy(draw_frames(2, 2, 16, 16))
     with torch.no_grad():
         features = model.encoder(to_signed(frames))
         tokens = model.encode(frames)
@@ -106,8 +107,8 @@ def test_pixels_go_there_and_back():
 
 def test_a_saved_model_encodes_and_reconstructs(model, saved):
     encoder = load_encoder({"name": "vqvae", "model": "any"}, saved, device="cpu")
-    frames = pictures(3, 6, 32, 32)
-    tokens = encode_frames(encoder, frames)
+    frames = draw_frames(3, 6, 32, 32)
+    tokens = encode_batch(encoder, frames)
     with torch.no_grad():
         expected = model.encode(torch.from_numpy(frames)).numpy()
     assert tokens.dtype == np.int64
@@ -121,7 +122,7 @@ def test_a_saved_model_encodes_and_reconstructs(model, saved):
 
 def test_a_token_depends_on_its_picture_alone(saved):
     encoder = load_encoder({"name": "vqvae"}, saved, device="cpu")
-    first, *others = pictures(4, 2 * encoder.batch_size, 64, 64)
+    first, *others = draw_frames(4, 2 * encoder.batch_size, 64, 64)
     features = []
     for position in range(encoder.batch_size):
         batch = np.stack(others[position : position + encoder.batch_size])
@@ -154,7 +155,7 @@ def test_files_without_a_model_are_user_errors(saved, tmp_path):
 def test_sides_must_be_multiples_of_4(saved):
     encoder = load_encoder({"name": "vqvae"}, saved, device="cpu")
     with pytest.raises(ClipError, match="multiples of 4, not 32x30"):
-        encode_frames(encoder, pictures(5, 1, 30, 32))
+        encode_batch(encoder, draw_frames(5, 1, 30, 32))
 
 
 @pytest.mark.parametrize(

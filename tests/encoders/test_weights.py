@@ -52,7 +52,7 @@ def test_conversion_opens_only_checked_files(pickled, target, tmp_path):
 
 
 def test_conversion_names_allowed_kinds(target, tmp_path):
-    with pytest.raises(UserError, match="allowed: dalle_encoder, dalle_decoder"):
+    with pytest.raises(UserError, match="allowed: dalle_encoder, resnet152"):
         convert(target, tmp_path / "x", kind="resnet")
 
 

@@ -12,7 +12,7 @@ def plain(value: int, height: int = 20, width: int = 30) -> np.ndarray:
     return np.full((height, width, 3), value, np.uint8)
 
 
-def test_pictures_stand_side_by_side_in_order() -> None:
+def test_frames_stand_side_by_side_in_order() -> None:
     sheet = np.asarray(
         contact_sheet([("two", [plain(10), plain(200)])], columns=4, thumb_height=20)
     )
@@ -23,8 +23,8 @@ def test_pictures_stand_side_by_side_in_order() -> None:
 
 
 def test_a_long_row_keeps_its_ends() -> None:
-    pictures = [plain(value) for value in range(0, 200, 10)]
-    sheet = np.asarray(contact_sheet([("", pictures)], columns=3, thumb_height=20))
+    frames = [plain(value) for value in range(0, 200, 10)]
+    sheet = np.asarray(contact_sheet([("", frames)], columns=3, thumb_height=20))
     line = sheet[-14, :, 0].tolist()
     assert {0, 190} <= set(line)
     assert sum(line.count(value) == 30 for value in range(0, 200, 10)) == 3
@@ -49,10 +49,10 @@ def test_the_title_is_seen() -> None:
     assert one.tobytes() != two.tobytes()
 
 
-@pytest.mark.parametrize("picture", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)])
-def test_other_pictures_are_refused(picture: np.ndarray) -> None:
+@pytest.mark.parametrize("frame", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3), np.float32)])
+def test_other_arrays_are_refused(frame: np.ndarray) -> None:
     with pytest.raises(ValueError, match="uint8"):
-        contact_sheet([("x", [picture])], columns=1, thumb_height=4)
+        contact_sheet([("x", [frame])], columns=1, thumb_height=4)
 
 
 def test_token_colours_follow_the_tokens() -> None:

@@ -10,7 +10,8 @@ from reelpack.config.schema import check, load_yaml
 from reelpack.config.transformer_sizes import Sizes
 from reelpack.encoders.vqvae import Architecture, load_model, save_model
 from reelpack.lvt.transformer import model_files
-from reelpack.lvt.vqvae.train_on_frames import TrainSettings, initial_model
+from reelpack.lvt.vqvae.one_pass import make_initial_model
+from reelpack.lvt.vqvae.training_settings import VqvaeTrainSettings
 from tests.lvt.published.test_training_configs import BASE, CHANGE, TRANSFORMER
 from tests.lvt.transformer import tiny
 from tests.lvt.transformer.commands import command
@@ -21,7 +22,7 @@ convert = partial(command, "convert_lvt")
 def test_a_vqvae_goes_there_and_back(tmp_path):
     sizes = Architecture(filters=16, residual_channels=6, layers=1, codebooks=2, codes=8)
     here, there, back = (tmp_path / name for name in ("a.safetensors", "lvt", "b.safetensors"))
-    save_model(initial_model(TrainSettings(sizes, image_size=16, steps=1)), here)
+    save_model(make_initial_model(VqvaeTrainSettings(sizes, image_size=16, steps=1)), here)
     for words in (("export-vqvae", here, there), ("vqvae", there, back)):
         done = convert(*words)
         assert done.returncode == 0, done.stderr
@@ -55,7 +56,7 @@ def test_a_transformer_goes_there_and_back(tmp_path):
     assert here.read_bytes() == back.read_bytes()
     wrong = convert("transformer", there, back, "--preset", "DSFVT")
     assert wrong.returncode == 2
-    assert "no video transformer of these sizes" in wrong.stderr
+    assert "not a video transformer of these sizes" in wrong.stderr
 
 
 @pytest.mark.parametrize("kind", ["vqvae", "transformer"])

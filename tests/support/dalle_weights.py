@@ -32,19 +32,19 @@ def package_tokens(encoder: Encoder, frames: np.ndarray) -> np.ndarray:
         return torch.argmax(encoder(pixels), dim=1).numpy()
 
 
-def pictures(seed: int, count: int, height: int, width: int) -> np.ndarray:
+def draw_frames(seed: int, count: int, height: int, width: int) -> np.ndarray:
     """Gradients, edges, flat areas and noise, uint8[count, height, width, 3]."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:height, :width] / max(height, width)
     made = np.empty((count, height, width, 3))
-    for picture in made:
+    for frame in made:
         waves = np.sin(rng.uniform(2, 60, 3) * x[..., None] + rng.uniform(2, 60, 3) * y[..., None])
-        picture[:] = 127 + 120 * waves
-        picture[: height // 3, : width // 2] = rng.uniform(0, 255, 3)
-        picture[height // 2 :, width // 2 :] += rng.normal(
-            0, 40, picture[height // 2 :, width // 2 :].shape
+        frame[:] = 127 + 120 * waves
+        frame[: height // 3, : width // 2] = rng.uniform(0, 255, 3)
+        frame[height // 2 :, width // 2 :] += rng.normal(
+            0, 40, frame[height // 2 :, width // 2 :].shape
         )
-        picture[(x - 0.5) ** 2 + (y - 0.5) ** 2 < 0.02] = rng.uniform(0, 255, 3)
+        frame[(x - 0.5) ** 2 + (y - 0.5) ** 2 < 0.02] = rng.uniform(0, 255, 3)
     return made.clip(0, 255).astype(np.uint8)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reelpack.demo.bair_toy import FILES, SEEDS, push
+from reelpack.demo.bair_toy import FILES, SEEDS, make_push
 from reelpack.encoders.vqvae import VQVAEEncoder
 from reelpack.packs.verify import verify_pack
 from tests.support.helpers import ROOT
@@ -63,7 +63,7 @@ def test_the_png_tree_is_the_published_one(toy: Project, split: str) -> None:
     found = {path.parent.relative_to(frames).as_posix() for path in frames.rglob("*.png")}
     assert found == set(SEQUENCES[split])
     for name, seed in SEQUENCES[split].items():
-        np.testing.assert_array_equal(pictures(frames / name), push(seed).aux1)
+        np.testing.assert_array_equal(pictures(frames / name), make_push(seed).aux1)
 
 
 def test_packs_are_whole(toy: Project) -> None:
@@ -80,7 +80,7 @@ def test_the_vqvae_learns_to_draw(toy: Project) -> None:
     codec = VQVAEEncoder(folder / "model.safetensors", device="cpu")
     for split, least in (("train", 28), ("test", 26)):
         for seed in SEQUENCES[split].values():
-            frames = push(seed).aux1[:LENGTH]
+            frames = make_push(seed).aux1[:LENGTH]
             assert psnr(codec.decode(codec.encode(frames)), frames) > least, seed
 
 
@@ -97,7 +97,7 @@ def test_sequences_are_drawn_anew_from_their_first_frames(toy: Project) -> None:
     assert np.mean(equal) > 0.95, equal
     for number, seed in enumerate(SEQUENCES["train"].values()):
         folder = toy.folder / SAMPLES / f"bair_toy_train_seq/video_{number}/sample_0"
-        true, found = push(seed).aux1[:LENGTH], pictures(folder)
+        true, found = make_push(seed).aux1[:LENGTH], pictures(folder)
         assert psnr(found[:PRIMED], true[:PRIMED]) > 28
         assert psnr(found[PRIMED:], true[PRIMED:]) > 25
         # Repeating the last given frame is no way to get there.

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from reelpack.encoders import vqvae
-from reelpack.lvt.published import vqvae_checkpoints
+from reelpack.lvt.published import transformer_checkpoints, vqvae_checkpoints
 from reelpack.lvt.transformer import model_files
 from tests.support.clips import write_clip
 from tests.support.project import CONFIG, Project, sha256
@@ -159,7 +159,7 @@ def test_published_checkpoints_take_the_place_of_training(birds: Project, tmp_pa
     trained = birds.folder / "resources/models/birds/toy/model.safetensors"
     vqvae_checkpoints.save_published(vqvae.load_model(trained), pretrained / "toy")
     transformer = model_files.load_model(birds.folder / MODEL)
-    model_files.save_published(transformer, pretrained / "vt/netG/model_final.pth")
+    transformer_checkpoints.save_published(transformer, pretrained / "vt/netG/model_final.pth")
     project = make(tmp_path / "project")
     project.configure("models.toy.checkpoint", str(pretrained / "toy"))
     project.configure("transformers.vt.checkpoint", str(pretrained / "vt/netG/model_final.pth"))

@@ -2,7 +2,7 @@
 
 F. Ebert et al., "Self-Supervised Visual Planning with Temporal Skip Connections", 2017, arXiv
 1710.05268: `softmotion30_44k/{train,test}/traj_{first}_to_{last}.tfrecords`, each record a sequence of
-30 pictures of 64 x 64 from two cameras with the arm's actions and positions. Here everything is made
+30 frames of 64 x 64 from two cameras with the arm's actions and positions. Here everything is made
 by sums, products and square roots of numbers from fixed seeds, so every machine makes the same bytes.
 """
 
@@ -73,7 +73,7 @@ class Push:
 
     Attributes:
         main: the front camera, uint8[30,64,64,3].
-        aux1: the camera whose pictures are trained on, uint8[30,64,64,3].
+        aux1: the camera whose frames are trained on, uint8[30,64,64,3].
         actions: float32[30,4], the gripper's next move in x, y, z, and its closing.
         positions: float32[30,3], where the gripper is, in widths of the table.
     """
@@ -102,7 +102,9 @@ def write_bair_toy(path: Path) -> int:
         for split, files in FILES.items():
             for first, last in files:
                 numbers = range(first, last + 1)
-                records = [frame_record(_payload(push(SEEDS[split] + n))) for n in numbers]
+                records = [
+                    frame_record(_build_payload(make_push(SEEDS[split] + n))) for n in numbers
+                ]
                 data = b"".join(records)
                 member = tarfile.TarInfo(f"{ROOT}/{split}/traj_{first}_to_{last}.tfrecords")
                 member.size = len(data)
@@ -111,7 +113,7 @@ def write_bair_toy(path: Path) -> int:
     return count
 
 
-def _payload(made: Push) -> bytes:
+def _build_payload(made: Push) -> bytes:
     features: dict[str, bytes | list[float]] = {}
     for number in range(FRAMES):
         features[f"{number}/action"] = made.actions[number].tolist()
@@ -121,12 +123,12 @@ def _payload(made: Push) -> bytes:
     return example(features)
 
 
-def push(seed: int) -> Push:
+def make_push(seed: int) -> Push:
     """Make one sequence: the gripper sweeps over the table and pushes what is in its way."""
     noise = np.random.default_rng(seed)
-    things, places = _things(noise)
-    path = _path(noise, places, FRAMES + 1)
-    scenes = _pushed(path[:-1], places, things)
+    things, places = _choose_things(noise)
+    path = _curve_path(noise, places, FRAMES + 1)
+    scenes = _push_things(path[:-1], places, things)
     aux1 = np.stack([_draw(gripper, lying, things) for gripper, lying in scenes])
     height = np.zeros((FRAMES, 1))
     moves = np.concatenate([np.diff(path, axis=0) / SIDE, height, height], axis=1)
@@ -139,7 +141,7 @@ def push(seed: int) -> Push:
     )
 
 
-def _things(noise: np.random.Generator) -> tuple[list[Thing], list[Point]]:
+def _choose_things(noise: np.random.Generator) -> tuple[list[Thing], list[Point]]:
     """Choose three things and where they lie, apart from each other."""
     colours = noise.permutation(len(COLOURS))[:3]
     things = [
@@ -149,12 +151,12 @@ def _things(noise: np.random.Generator) -> tuple[list[Thing], list[Point]]:
     places: list[Point] = []
     while len(places) < len(things):
         place = noise.integers(12, SIDE - 12, size=2).astype(np.float64)
-        if all(_length(place - other) > 17 for other in places):
+        if all(_measure_length(place - other) > 17 for other in places):
             places.append(place)
     return things, places
 
 
-def _path(noise: np.random.Generator, places: list[Point], count: int) -> Point:
+def _curve_path(noise: np.random.Generator, places: list[Point], count: int) -> Point:
     """Return float[count, 2], x and y along a smooth curve (Catmull and Rom's) past two things."""
     beside = noise.choice([-11.0, 11.0], size=2)
     before, after = noise.integers(10, SIDE - 10, size=(2, 2)).astype(np.float64)
@@ -167,31 +169,31 @@ def _path(noise: np.random.Generator, places: list[Point], count: int) -> Point:
     return np.asarray(np.clip((2 * b + (c - a) * t + bend) / 2, MARGIN, SIDE - MARGIN))
 
 
-def _pushed(
+def _push_things(
     path: Point, places: list[Point], things: list[Thing]
 ) -> Iterator[tuple[Point, list[Point]]]:
-    """Yield gripper and things at each picture; the gripper moves things, and they each other."""
+    """Yield gripper and things at each frame; the gripper moves things, and they each other."""
     for gripper in path:
         moved: list[Point] = []
         for place, thing in zip(places, things, strict=True):
-            near = _apart(place, gripper, thing.radius + GRIPPER_RADIUS)
+            near = _move_apart(place, gripper, thing.radius + GRIPPER_RADIUS)
             for other, before in zip(things, moved, strict=False):
-                near = _apart(near, before, thing.radius + other.radius)
+                near = _move_apart(near, before, thing.radius + other.radius)
             moved.append(np.clip(near, MARGIN, SIDE - MARGIN))
         places = moved
         yield gripper, places
 
 
-def _apart(place: Point, other: Point, distance: float) -> Point:
+def _move_apart(place: Point, other: Point, distance: float) -> Point:
     """Return `place`, moved away from `other` until it is that far off."""
     way = place - other
-    length = _length(way)
+    length = _measure_length(way)
     if length >= distance:
         return place
     return other + (way / length if length else np.array([0.0, 1.0])) * distance
 
 
-def _length(way: Point) -> float:
+def _measure_length(way: Point) -> float:
     return float(np.sqrt(way[0] * way[0] + way[1] * way[1]))
 
 
@@ -202,27 +204,27 @@ def _draw(gripper: Point, places: list[Point], things: list[Thing]) -> Frame:
     """
     gripper, places = np.floor(gripper), [np.floor(place) for place in places]
     y, x = np.mgrid[0:SIDE, 0:SIDE] + 0.5
-    picture = _table()
+    frame = _draw_table()
     for place, thing in zip(places, things, strict=True):
         across, down = np.abs(x - place[0]), np.abs(y - place[1])
         round_ = np.sqrt(across * across + down * down)
         outside = (round_ if thing.is_round else np.maximum(across, down)) - thing.radius
-        picture = _over(picture, outside, thing.colour)
-        picture = _over(picture, outside + thing.radius * 0.6, thing.colour * 0.7)
+        frame = _paint_over(frame, outside, thing.colour)
+        frame = _paint_over(frame, outside + thing.radius * 0.6, thing.colour * 0.7)
     across, down = np.abs(x - gripper[0]), y - gripper[1]
-    picture = _over(picture, np.maximum(across - 2.5, down), ARM)
+    frame = _paint_over(frame, np.maximum(across - 2.5, down), ARM)
     hand = np.maximum(across - GRIPPER_RADIUS, np.abs(down) - 2)
-    picture = _over(picture, hand, FINGERS)
-    return np.asarray(np.clip(picture + 0.5, 0, 255), dtype=np.uint8)
+    frame = _paint_over(frame, hand, FINGERS)
+    return np.asarray(np.clip(frame + 0.5, 0, 255), dtype=np.uint8)
 
 
-def _over(picture: Point, outside: Point, colour: Point) -> Point:
+def _paint_over(frame: Point, outside: Point, colour: Point) -> Point:
     """Paint where the distance from an edge, pixels, is below 0."""
     share = np.clip(0.5 - outside, 0, 1)[..., None]
-    return np.asarray(picture + share * (colour - picture))
+    return np.asarray(frame + share * (colour - frame))
 
 
-def _table() -> Point:
+def _draw_table() -> Point:
     """Return float[64,64,3], boards with a grain that is the same in every sequence."""
     grain = np.random.default_rng(7).integers(-4, 5, size=(SIDE, SIDE // 8))
     boards = np.repeat(grain, 8, axis=1).astype(np.float64)

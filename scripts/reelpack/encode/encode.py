@@ -79,7 +79,7 @@ def encode_batches(results: Iterable[Outcome], *, encoder: Encoder) -> Iterator[
 
     Args:
         results: tasks whose pixels `decode_clip` wrote, or that failed.
-        encoder: see `encoders.base.Encoder`.
+        encoder: see `encoders.interface.Encoder`.
 
     Yields:
         Each task when its results are in its clip file, or with its error.

@@ -28,18 +28,13 @@ STRIDE = CARD.stride
 GROUPS = 4
 LOGIT_ROWS = 256
 
-PICKLED_CLASSES: dict[str, frozenset[str]] = {
-    "dalle_encoder": frozenset(
-        {"dall_e.encoder.Encoder", "dall_e.encoder.EncoderBlock", "dall_e.utils.Conv2d"}
-    ),
-    "dalle_decoder": frozenset(
-        {"dall_e.decoder.Decoder", "dall_e.decoder.DecoderBlock", "dall_e.utils.Conv2d"}
-    ),
-}
+PICKLED_CLASSES = frozenset(
+    {"dall_e.encoder.Encoder", "dall_e.encoder.EncoderBlock", "dall_e.utils.Conv2d"}
+)
 
 
 @dataclass(frozen=True)
-class Sizes:
+class DalleSizes:
     """Sizes of an encoder; the published one is 256 filters, 2 blocks, 8192 tokens."""
 
     filters: int
@@ -47,14 +42,14 @@ class Sizes:
     vocabulary: int
 
 
-def sizes_of(tensors: Mapping[str, Tensor], *, where: Path) -> Sizes:
+def read_sizes(tensors: Mapping[str, Tensor], *, where: Path) -> DalleSizes:
     """Return the sizes of the encoder that holds these tensors.
 
     Raises:
         UserError: names the first tensor that is missing, superfluous or of another shape.
     """
     try:
-        sizes = Sizes(
+        sizes = DalleSizes(
             filters=tensors["blocks.input.w"].shape[0],
             blocks=sum(
                 bool(re.fullmatch(r"blocks\.group_1\.block_\d+\.res_path\.conv_1\.w", name))
@@ -63,19 +58,19 @@ def sizes_of(tensors: Mapping[str, Tensor], *, where: Path) -> Sizes:
             vocabulary=tensors["blocks.output.conv.w"].shape[0],
         )
     except KeyError as error:
-        raise UserError(f"{where}: no dVAE encoder: tensor {error} is missing") from None
+        raise UserError(f"{where}: not a dVAE encoder: tensor {error} is missing") from None
     expected = _shapes(sizes)
     for name in sorted(expected.keys() | tensors.keys()):
         found = tuple(tensors[name].shape) if name in tensors else None
         if found != expected.get(name):
             raise UserError(
-                f"{where}: no dVAE encoder of {sizes}: tensor {name} is {found}, expected"
+                f"{where}: not a dVAE encoder of {sizes}: tensor {name} is {found}, expected"
                 f" {expected.get(name)}"
             )
     return sizes
 
 
-def _shapes(sizes: Sizes) -> dict[str, tuple[int, ...]]:
+def _shapes(sizes: DalleSizes) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
 
     def conv(name: str, inputs: int, outputs: int, width: int) -> None:
@@ -125,7 +120,7 @@ class DalleEncoder:
             tensors = load_file(weights)
         except (SafetensorError, FileNotFoundError) as error:
             raise UserError(f"{weights}: cannot be read as safetensors: {error}") from error
-        self.sizes = sizes_of(tensors, where=weights)
+        self.sizes = read_sizes(tensors, where=weights)
         self.device = torch.device(device)
         self.batch_size = CARD.cpu_batch if self.device.type == "cpu" else CARD.gpu_batch
         self._tensors = {

@@ -1,9 +1,8 @@
-"""What every encoder offers, and how clips of any length pass through one of fixed batch shape."""
+"""What every encoder offers, and how any number of rows pass through one of fixed batch shape."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -109,46 +108,6 @@ def _halve_batch(encoder: Encoder, error: RuntimeError) -> None:
     )
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def encode_frames(encoder: Encoder, frames: Iterable[Frame]) -> Rows:
-    """Encode the frames or windows of a clip in batches of the encoder's one shape.
-
-    The last batch is filled up by repeating its last row, and cut after. Memory holds one batch
-    of pixels, whatever the length of the clip.
-
-    Args:
-        encoder: any encoder.
-        frames: uint8[H, W, 3] each, or uint8[window, H, W, 3], all of one size.
-
-    Returns:
-        Results [rows, ...] in the encoder's dtype.
-
-    Raises:
-        ClipError: `encode`, when there is no frame, or sizes change or do not suit the encoder.
-    """
-    tokens = list(_encode_batches(encoder, frames))
-    if not tokens:
-        raise ClipError("encode", "the clip has no frame to encode")
-    return np.concatenate(tokens)
-
-
-def _encode_batches(encoder: Encoder, frames: Iterable[Frame]) -> Iterator[Rows]:
-    shape: tuple[int, ...] | None = None
-    for group in _batches(frames, encoder.batch_size):
-        shape = shape or group[0].shape
-        for frame in group:
-            if frame.shape != shape:
-                raise ClipError(
-                    "encode", f"frame size changes inside the clip: {shape}, {frame.shape}"
-                )
-        yield encode_batch(encoder, group)
-
-
-def _batches(frames: Iterable[Frame], size: int) -> Iterator[list[Frame]]:
-    iterator = iter(frames)
-    while group := list(islice(iterator, size)):
-        yield group
 
 
 def check_frames(frames: Frame, *, encoder: str, stride: int) -> None:

@@ -33,12 +33,12 @@ def read_pickle(path: Path) -> Any:
         arrays as `numpy.ndarray`, numpy's own numbers as arrays without dimensions.
 
     Raises:
-        UserError: the file names any class or function but numpy's arrays, or is no such file.
+        UserError: the file names any class or function but numpy's arrays, or is not such a file.
     """
     try:
         with path.open("rb") as stream:
-            found = _Unpickler(stream, encoding="latin-1").load()
-        return _arrays(found)
+            found = _ArrayUnpickler(stream, encoding="latin-1").load()
+        return _take_arrays(found)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except (OSError, MemoryError):
@@ -60,7 +60,7 @@ class _Dtype:
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         self.order = state[1] if state[1] in ("<", ">") else "<"
 
-    def array(self, data: bytes | str, shape: tuple[int, ...], order: str) -> Array:
+    def make_array(self, data: bytes | str, shape: tuple[int, ...], order: str) -> Array:
         raw = data.encode("latin-1") if isinstance(data, str) else bytes(data)
         dtype = np.dtype(self.order + self.code)
         if any(side < 0 for side in shape) or math.prod(shape) * dtype.itemsize != len(raw):
@@ -78,7 +78,7 @@ class _Array:
         _, shape, dtype, fortran, data = state
         if not isinstance(dtype, _Dtype):
             raise UserError("an array without a dtype")
-        self.value = dtype.array(data, tuple(map(int, shape)), "F" if fortran else "C")
+        self.value = dtype.make_array(data, tuple(map(int, shape)), "F" if fortran else "C")
 
 
 class _Calls:
@@ -88,7 +88,7 @@ class _Calls:
         return _Array()
 
     def scalar(self, dtype: _Dtype, data: bytes | str) -> Array:
-        return dtype.array(data, (), "C")
+        return dtype.make_array(data, (), "C")
 
     def no_bytes(self) -> bytes:
         return b""
@@ -113,7 +113,7 @@ _ADMITTED: dict[str, Any] = {
 }
 
 
-class _Unpickler(pickle.Unpickler):
+class _ArrayUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str, /) -> Any:
         try:
             return _ADMITTED[f"{module}.{name}"]
@@ -124,15 +124,15 @@ class _Unpickler(pickle.Unpickler):
             ) from None
 
 
-def _arrays(found: Any) -> Any:
+def _take_arrays(found: Any) -> Any:
     if isinstance(found, _Array):
         if found.value is None:
             raise UserError("an array without values")
         return found.value
     if isinstance(found, dict):
-        return {key: _arrays(value) for key, value in found.items()}
+        return {key: _take_arrays(value) for key, value in found.items()}
     if isinstance(found, list | tuple):
-        return type(found)(_arrays(value) for value in found)
+        return type(found)(_take_arrays(value) for value in found)
     if isinstance(found, str | bytes | int | float | bool | np.ndarray | None):
         return found
     raise UserError(f"holds a {type(found).__name__}; allowed: containers, numbers and arrays")

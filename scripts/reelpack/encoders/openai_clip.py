@@ -41,7 +41,7 @@ def read(path: Path, *, name: str) -> dict[str, Tensor]:
     """Read the image tower of OpenAI's archive, by timm's names.
 
     Raises:
-        UserError: an unreadable archive, or one without a image tower of this kind.
+        UserError: an unreadable archive, or one without an image tower of this kind.
     """
     tower = {
         key: tensor.float()

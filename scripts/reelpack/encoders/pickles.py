@@ -46,13 +46,13 @@ def read_module(path: Path, *, classes: frozenset[str]) -> dict[str, torch.Tenso
         Tensors on the CPU by dotted name, as the module's `state_dict()` would name them.
 
     Raises:
-        UserError: the file names anything else, or is no such file.
+        UserError: the file names anything else, or is not such a file.
     """
     module = _load(path, classes | MODULE_CLASSES, what="module")
     try:
-        return OrderedDict(_tensors(module, ()))
+        return OrderedDict(_walk_tensors(module, ()))
     except (AttributeError, TypeError, RecursionError) as error:
-        raise UserError(f"{path}: the pickle holds no module: {_one_line(error)}") from error
+        raise UserError(f"{path}: the pickle holds no module: {_shorten(error)}") from error
 
 
 def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
@@ -78,7 +78,7 @@ def read_state_dict(path: Path) -> dict[str, torch.Tensor]:
         raise UserError(f"{path}: holds no state dict, but a {type(found).__name__}")
     for name, tensor in found.items():
         if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
-            raise UserError(f"{path}: no state dict: {name!r} is a {type(tensor).__name__}")
+            raise UserError(f"{path}: not a state dict: {name!r} is a {type(tensor).__name__}")
     prefix = "module." if all(name.startswith("module.") for name in found) else ""
     return {name.removeprefix(prefix): tensor.detach() for name, tensor in found.items()}
 
@@ -90,14 +90,14 @@ def _load(path: Path, classes: frozenset[str], *, what: str) -> Any:
             # The old format holds the source of each class, which torch compares with the stand-in.
             warnings.simplefilter("ignore")
             return torch.load(
-                path, map_location="cpu", weights_only=False, pickle_module=_restricted(classes)
+                path, map_location="cpu", weights_only=False, pickle_module=_make_reader(classes)
             )
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except (OSError, MemoryError):
         raise
     except Exception as error:
-        raise UserError(f"{path}: not a {what} saved by torch: {_one_line(error)}") from error
+        raise UserError(f"{path}: not a {what} saved by torch: {_shorten(error)}") from error
 
 
 def _refuse_other_archives(path: Path, *, what: str) -> None:
@@ -113,12 +113,12 @@ def _refuse_other_archives(path: Path, *, what: str) -> None:
             raise UserError(f"{path}: a TorchScript archive; expected a {what} saved by torch.save")
 
 
-def _restricted(classes: frozenset[str]) -> types.ModuleType:
+def _make_reader(classes: frozenset[str]) -> types.ModuleType:
     """Return what torch.load wants as `pickle_module`, with a table made for this one reading.
 
     A pickle may set attributes on what it names; with fresh stand-ins nothing of that outlives it.
     """
-    table = _admitted(classes)
+    table = _admit(classes)
 
     class Unpickler(pickle.Unpickler):
         def find_class(self, module: str, name: str, /) -> Any:
@@ -138,7 +138,7 @@ def _restricted(classes: frozenset[str]) -> types.ModuleType:
     return reader
 
 
-def _admitted(classes: frozenset[str]) -> dict[str, Callable[..., Any]]:
+def _admit(classes: frozenset[str]) -> dict[str, Callable[..., Any]]:
     def rebuild_tensor(
         storage: Any, offset: int, size: tuple[int, ...], stride: tuple[int, ...], *_: Any
     ) -> torch.Tensor:
@@ -151,7 +151,7 @@ def _admitted(classes: frozenset[str]) -> dict[str, Callable[..., Any]]:
         return value
 
     table: dict[str, Callable[..., Any]] = {
-        name: type(name.rpartition(".")[2], (_StandIn,), {}) for name in classes
+        name: type(name.rpartition(".")[2], (_PickledModule,), {}) for name in classes
     }
     return table | {
         "__builtin__.set": set,
@@ -165,7 +165,7 @@ def _admitted(classes: frozenset[str]) -> dict[str, Callable[..., Any]]:
     }
 
 
-class _StandIn:
+class _PickledModule:
     """Holds the attributes of a pickled module; has no behaviour."""
 
     _parameters: dict[str, Any]
@@ -176,19 +176,19 @@ class _StandIn:
         raise UserError("the pickle calls a class instead of restoring one; nothing of it was run")
 
 
-def _tensors(module: Any, path: tuple[str, ...]) -> Iterator[tuple[str, torch.Tensor]]:
-    if not isinstance(module, _StandIn):
+def _walk_tensors(module: Any, path: tuple[str, ...]) -> Iterator[tuple[str, torch.Tensor]]:
+    if not isinstance(module, _PickledModule):
         raise TypeError(f"{'.'.join(path) or 'the whole'} is a {type(module).__name__}")
     for group in (module._parameters, module._buffers):
         for name, tensor in group.items():
             if tensor is None:
                 continue
             if not isinstance(tensor, torch.Tensor):
-                raise TypeError(f"{'.'.join((*path, name))} is no tensor")
+                raise TypeError(f"{'.'.join((*path, name))} is not a tensor")
             yield ".".join((*path, name)), tensor.detach()
     for name, child in module._modules.items():
-        yield from _tensors(child, (*path, name))
+        yield from _walk_tensors(child, (*path, name))
 
 
-def _one_line(error: Exception) -> str:
+def _shorten(error: Exception) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__

@@ -19,7 +19,7 @@ EXPANSION = 2
 BLOCKS = (3, 4, 23, 3)
 
 
-class Block(nn.Module):
+class ResNeXtBlock(nn.Module):
     """1x1x1, grouped 3x3x3 and 1x1x1 convolutions beside a shortcut.
 
     Args:
@@ -75,7 +75,7 @@ class ResNeXt3D(nn.Module):
             made = []
             for position in range(count):
                 stride = 2 if number and not position else 1
-                made.append(Block(inputs, channels, groups=groups, stride=stride))
+                made.append(ResNeXtBlock(inputs, channels, groups=groups, stride=stride))
                 inputs = channels * EXPANSION
             self.add_module(f"layer{number + 1}", nn.Sequential(*made))
 

@@ -51,7 +51,7 @@ class Unit(nn.Module):
         return y
 
 
-class Block(nn.Module):
+class SlowFastBlock(nn.Module):
     """Convolutions Tx1x1 (a), 1x3x3 (b) and 1x1x1 (c) beside a shortcut.
 
     Args:
@@ -100,7 +100,7 @@ class Pathway(nn.Module):
             for position in range(count):
                 joined = int(inputs * extra) if position == 0 else 0
                 stride = 2 if number and not position else 1
-                made.append(Block(inputs + joined, channels, frames=seen, stride=stride))
+                made.append(SlowFastBlock(inputs + joined, channels, frames=seen, stride=stride))
                 inputs = 4 * channels
             self.add_module(f"res{number + 2}", nn.Sequential(*made))
 
@@ -170,14 +170,14 @@ def read(path: Path, *, name: str) -> dict[str, Tensor]:  # noqa: ARG001
     for blob, value in blobs.items():
         if blob.startswith("pred_") or re.search(r"momentum|(^|_)lr|model_iter", blob):
             continue
-        key = parameter_name(blob, where=path)
+        key = name_parameter(blob, where=path)
         if key in tensors:
             raise UserError(f"{path}: blob {blob!r} is there under another name too")
         tensors[key] = torch.as_tensor(value)
     return tensors
 
 
-def parameter_name(blob: str, *, where: Path) -> str:
+def name_parameter(blob: str, *, where: Path) -> str:
     """Return this network's name for a Caffe2 blob: `t_res3_0_branch2a_bn_s` is fast.res3.0...
 
     A pathway's layers carry `t_` where it is the fast one; the layers that join the pathways are

@@ -47,10 +47,10 @@ def read(path: Path, *, name: str) -> dict[str, Tensor]:
         tensors = load_file(path)
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: cannot be read as safetensors: {error}") from error
-    return _resampled(tensors, name)
+    return _resample(tensors, name)
 
 
-def _resampled(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+def _resample(tensors: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     positions, patches = tensors.get("pos_embed"), tensors.get("patch_embed.proj.weight")
     if positions is None or patches is None or positions.ndim != 3 or patches.ndim != 4:
         return tensors

@@ -49,11 +49,11 @@ def read_torchscript(path: Path) -> dict[str, torch.Tensor]:
         tensors that are plain attributes, no parameters or buffers, are there too.
 
     Raises:
-        UserError: the file names anything that tensors and modules do not need, or is no such file.
+        UserError: the file names anything that tensors and modules do not need, or is not such a file.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return OrderedDict(_tensors(_module(archive), ()))
+            return OrderedDict(_walk_tensors(_load_module(archive), ()))
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
     except (OSError, MemoryError):
@@ -63,7 +63,7 @@ def read_torchscript(path: Path) -> dict[str, torch.Tensor]:
         raise UserError(f"{path}: not a TorchScript archive: {reason}") from error
 
 
-def _module(archive: zipfile.ZipFile) -> Any:
+def _load_module(archive: zipfile.ZipFile) -> Any:
     names = archive.namelist()
     roots = [name.removesuffix("constants.pkl") for name in names if _is_constants(name)]
     if len(roots) != 1 or f"{roots[0]}data.pkl" not in names:
@@ -71,7 +71,7 @@ def _module(archive: zipfile.ZipFile) -> Any:
     root = roots[0]
     if f"{root}byteorder" in names and archive.read(f"{root}byteorder") != b"little":
         raise UserError("numbers with the most significant byte first; allowed: little-endian")
-    return _Unpickler(io.BytesIO(archive.read(f"{root}data.pkl")), archive, root).load()
+    return _ScriptUnpickler(io.BytesIO(archive.read(f"{root}data.pkl")), archive, root).load()
 
 
 def _is_constants(name: str) -> bool:
@@ -83,11 +83,11 @@ class _StorageType:
     dtype: torch.dtype
 
 
-class _StandIn:
+class _ScriptModule:
     """Holds the attributes of one of the program's modules; has no behaviour."""
 
 
-class _Unpickler(pickle.Unpickler):
+class _ScriptUnpickler(pickle.Unpickler):
     def __init__(self, stream: io.BytesIO, archive: zipfile.ZipFile, root: str) -> None:
         super().__init__(stream)
         self._archive, self._root = archive, root
@@ -97,17 +97,17 @@ class _Unpickler(pickle.Unpickler):
         full = f"{module}.{name}"
         if full.startswith("__torch__."):
             # A type of its own: a pickle may set attributes on what it names.
-            return type("StandIn", (_StandIn,), {})
+            return type("StandIn", (_ScriptModule,), {})
         if module == "torch" and name in _DTYPES:
             return _StorageType(_DTYPES[name])
         if module == "torch.jit._pickle" and name in _LISTS:
             return list
         if full == "torch.jit._pickle.restore_type_tag":
-            return self.untagged
+            return self.untag
         if full == "collections.OrderedDict":
             return OrderedDict
         if full == "torch._utils._rebuild_tensor_v2":
-            return self.rebuilt
+            return self.rebuild
         raise UserError(
             f"the archive asks for {full}, which weights do not need; nothing of it was run"
         )
@@ -118,13 +118,13 @@ class _Unpickler(pickle.Unpickler):
             raise UserError("a storage without a type")
         if str(key) not in self._storages:
             raw = self._archive.read(f"{self._root}data/{int(key)}")
-            self._storages[str(key)] = _numbers(raw, storage_type.dtype)
+            self._storages[str(key)] = _read_numbers(raw, storage_type.dtype)
         storage = self._storages[str(key)]
         if storage.dtype != storage_type.dtype or len(storage) < count:
             raise UserError(f"storage {key} is not {count} numbers of {storage_type.dtype}")
         return storage
 
-    def rebuilt(
+    def rebuild(
         self,
         storage: torch.Tensor,
         offset: int,
@@ -137,19 +137,19 @@ class _Unpickler(pickle.Unpickler):
         # as_strided checks that the last element lies inside the storage.
         return torch.as_strided(storage, tuple(size), tuple(stride), offset)
 
-    def untagged(self, value: Any, _type: str) -> Any:
+    def untag(self, value: Any, _type: str) -> Any:
         return value
 
 
-def _numbers(raw: bytes, dtype: torch.dtype) -> torch.Tensor:
+def _read_numbers(raw: bytes, dtype: torch.dtype) -> torch.Tensor:
     return torch.frombuffer(bytearray(raw), dtype=dtype) if raw else torch.empty(0, dtype=dtype)
 
 
-def _tensors(module: Any, path: tuple[str, ...]) -> Iterator[tuple[str, torch.Tensor]]:
-    if not isinstance(module, _StandIn):
+def _walk_tensors(module: Any, path: tuple[str, ...]) -> Iterator[tuple[str, torch.Tensor]]:
+    if not isinstance(module, _ScriptModule):
         raise UserError(f"not a TorchScript archive of a module, but of a {type(module).__name__}")
     for name, value in vars(module).items():
         if isinstance(value, torch.Tensor):
             yield ".".join((*path, name)), value
-        elif isinstance(value, _StandIn):
-            yield from _tensors(value, (*path, name))
+        elif isinstance(value, _ScriptModule):
+            yield from _walk_tensors(value, (*path, name))

@@ -7,9 +7,8 @@ the names of the paper's published checkpoints: netE is `encoder`, netG `generat
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +20,12 @@ from torch import Tensor, nn
 from reelpack.config.encoder_cards import CARDS
 from reelpack.core.arrays import Frame
 from reelpack.core.errors import UserError
-from reelpack.core.results import canonical
 from reelpack.encoders.interface import check_frames
+from reelpack.encoders.model_file import read_model, write_model
 
 CARD = CARDS["vqvae"]
 STRIDE = CARD.stride
-METADATA_KEY = "reelpack"
+KIND = "vqvae"
 
 
 @dataclass(frozen=True)
@@ -234,36 +233,19 @@ def to_pixels(frames: Tensor) -> Tensor:
 
 
 def save_model(model: VQVAE, path: Path) -> None:
-    """Write a model as safetensors; equal models give equal bytes.
-
-    The architecture goes into the metadata as one canonical JSON text, because the order of several
-    metadata keys is left to chance.
-    """
-    from safetensors.torch import save_file
-
-    text = canonical({"architecture": asdict(model.architecture), "model": "vqvae"})
-    tensors = {name: tensor.contiguous().cpu() for name, tensor in model.state_dict().items()}
-    save_file(tensors, path, metadata={METADATA_KEY: text})
+    """Write a model as safetensors, whole or not at all; equal models give equal bytes."""
+    write_model(path, model, kind=KIND, architecture=model.architecture)
 
 
 def load_model(path: Path) -> VQVAE:
     """Read a model that `save_model` wrote.
 
     Raises:
-        UserError: the file is missing or holds no such model.
+        UserError: the file is missing or does not hold such a model.
     """
-    from safetensors import SafetensorError, safe_open
-
-    try:
-        with safe_open(path, framework="pt") as file:
-            card = json.loads((file.metadata() or {})[METADATA_KEY])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        model = VQVAE(Architecture.from_mapping(card["architecture"]))
-        model.load_state_dict(tensors)
-    except (SafetensorError, FileNotFoundError, KeyError, ValueError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(f"{path}: holds no VQ-VAE model of this project: {reason}") from error
-    return model.eval()
+    return read_model(
+        path, lambda sizes: VQVAE(Architecture.from_mapping(sizes)), kind=KIND, what="VQ-VAE model"
+    )
 
 
 class VQVAEEncoder:

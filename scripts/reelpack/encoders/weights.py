@@ -18,9 +18,10 @@ from reelpack.core.files import clear_leftovers, replace_file, sha256_file
 if TYPE_CHECKING:
     import torch
 
+DALLE_KIND = "dalle_encoder"
 # Encoders of features read weights of their own name.
 FEATURE_KINDS = tuple(name for name, card in CARDS.items() if card.width is not None)
-KINDS = ("dalle_encoder", "dalle_decoder", *FEATURE_KINDS)
+KINDS = (DALLE_KIND, *FEATURE_KINDS)
 
 
 def convert(source: Path, destination: Path, *, kind: str) -> None:
@@ -43,24 +44,23 @@ def convert(source: Path, destination: Path, *, kind: str) -> None:
         raise UserError(f"{source}: sha256 is {found}, expected {expected}: fetch it again")
     from safetensors.torch import save_file
 
-    tensors = _feature_tensors(source, kind) if kind in CARDS else _dalle_tensors(source, kind)
+    tensors = _read_features(source, kind) if kind in CARDS else _read_dalle(source)
     contiguous = {name: tensor.float().contiguous() for name, tensor in tensors.items()}
     clear_leftovers(destination)
     with replace_file(destination) as temporary:
         save_file(contiguous, temporary)
 
 
-def _dalle_tensors(source: Path, kind: str) -> Mapping[str, torch.Tensor]:
+def _read_dalle(source: Path) -> Mapping[str, torch.Tensor]:
     from reelpack.encoders import dalle
     from reelpack.encoders.pickles import read_module
 
-    tensors = read_module(source, classes=dalle.PICKLED_CLASSES[kind])
-    if kind == "dalle_encoder":
-        dalle.sizes_of(tensors, where=source)
+    tensors = read_module(source, classes=dalle.PICKLED_CLASSES)
+    dalle.read_sizes(tensors, where=source)
     return tensors
 
 
-def _feature_tensors(source: Path, kind: str) -> Mapping[str, torch.Tensor]:
+def _read_features(source: Path, kind: str) -> Mapping[str, torch.Tensor]:
     from reelpack.encoders.feature_encoder import bare_network, check_tensors, without_counts
 
     module = import_module(f"reelpack.encoders.{CARDS[kind].module}")

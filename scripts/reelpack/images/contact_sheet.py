@@ -1,4 +1,4 @@
-"""Pictures of pictures: labelled rows of frames or token maps on one sheet, for people to look at."""
+"""Contact sheets: labelled rows of frames or token maps on one sheet, for people to look at."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from reelpack.core.arrays import Frame
 from reelpack.core.evenly import evenly
 
 _GAP = 4
@@ -19,26 +20,26 @@ _INK = (30, 30, 30)
 
 
 def contact_sheet(
-    rows: Sequence[tuple[str, Sequence[NDArray[np.uint8]]]],
+    rows: Sequence[tuple[str, Sequence[Frame]]],
     *,
     columns: int = 8,
     thumb_height: int = 96,
 ) -> Image.Image:
-    """Lay out titled rows of pictures.
+    """Lay out titled rows of frames.
 
-    Every row has its title above it. A row with more pictures than `columns` shows evenly spaced
+    Every row has its title above it. A row with more frames than `columns` shows evenly spaced
     ones, the first and the last among them.
 
     Args:
-        rows: title and pictures, each uint8[H, W, 3] of any size.
-        columns: the most pictures in a row, at least 1.
-        thumb_height: height of every picture in pixels; the width follows its shape.
+        rows: title and frames, each uint8[H, W, 3] of any size.
+        columns: the most frames in a row, at least 1.
+        thumb_height: height of every frame in pixels; the width follows its shape.
 
     Returns:
         An RGB image, the same for the same input.
 
     Raises:
-        ValueError: `columns` or `thumb_height` below 1, or a picture of another kind.
+        ValueError: `columns` or `thumb_height` below 1, or a frame of another kind.
     """
     if columns < 1 or thumb_height < 1:
         raise ValueError(f"columns and thumb_height must be at least 1: {columns}, {thumb_height}")
@@ -46,8 +47,7 @@ def contact_sheet(
     font = ImageFont.load_default(_TITLE_POINTS)
     titles = [_drawable(title) for title, _ in rows]
     strips = [
-        [_thumbnail(picture, thumb_height) for picture in evenly(pictures, columns)]
-        for _, pictures in rows
+        [_thumbnail(frame, thumb_height) for frame in evenly(frames, columns)] for _, frames in rows
     ]
     widths = [sum(thumb.width + _GAP for thumb in strip) for strip in strips]
     widths += [int(font.getlength(title)) + _GAP for title in titles]
@@ -65,7 +65,7 @@ def contact_sheet(
     return sheet
 
 
-def token_image(tokens: NDArray[Any], vocabulary: int) -> NDArray[np.uint8]:
+def token_image(tokens: NDArray[Any], vocabulary: int) -> Frame:
     """Colour a map of tokens: equal tokens alike, different ones mostly far apart.
 
     Args:
@@ -86,16 +86,14 @@ def token_image(tokens: NDArray[Any], vocabulary: int) -> NDArray[np.uint8]:
     return np.asarray(palette[tokens], dtype=np.uint8)
 
 
-def _thumbnail(picture: NDArray[np.uint8], height: int) -> Image.Image:
-    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or not picture.size:
-        raise ValueError(
-            f"a picture is {picture.dtype}{list(picture.shape)}, allowed is uint8[H, W, 3]"
-        )
-    width = max(1, round(picture.shape[1] * height / picture.shape[0]))
+def _thumbnail(frame: Frame, height: int) -> Image.Image:
+    if frame.ndim != 3 or frame.shape[2] != 3 or frame.dtype != np.uint8 or not frame.size:
+        raise ValueError(f"a frame is {frame.dtype}{list(frame.shape)}, allowed is uint8[H, W, 3]")
+    width = max(1, round(frame.shape[1] * height / frame.shape[0]))
     # Enlarged token maps keep their edges.
-    larger = height > picture.shape[0]
+    larger = height > frame.shape[0]
     method = Image.Resampling.NEAREST if larger else Image.Resampling.LANCZOS
-    return Image.fromarray(picture).resize((width, height), method)
+    return Image.fromarray(frame).resize((width, height), method)
 
 
 def _drawable(title: str) -> str:

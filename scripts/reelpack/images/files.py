@@ -148,7 +148,7 @@ def decode_picture(data: bytes) -> Frame:
     """Return a picture file's pixels, uint8[H, W, 3].
 
     Raises:
-        OSError: the file is no picture, or ends too early.
+        OSError: the file is not a picture, or ends too early.
     """
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
 

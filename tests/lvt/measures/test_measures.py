@@ -23,9 +23,9 @@ from reelpack.frames.shard import FrameShard
 from reelpack.jobs.ledger import LedgerRow, write_ledger
 from reelpack.lists.manifest import MANIFEST_COLUMNS, choose_shard
 from reelpack.lvt.measures import split as measures
-from reelpack.lvt.measures.choice import Chosen, choose_clips
-from reelpack.lvt.measures.codebooks import codebook_use, count_codes
-from reelpack.lvt.measures.reconstruction import Errors
+from reelpack.lvt.measures.choice import ChosenClip, choose_clips
+from reelpack.lvt.measures.codebooks import count_codes, describe_codebooks
+from reelpack.lvt.measures.reconstruction import ErrorSums
 from reelpack.lvt.measures.split import SplitFiles, measure_split
 from tests.support.chain import Chain, tiny_model
 from tests.support.clips import write_clip
@@ -123,13 +123,13 @@ def test_errors_and_use_are_those_of_plain_numpy(files, weights, monkeypatch):
 
 def test_pictures_without_error_have_no_psnr():
     same = np.full((2, 4, 4, 3), 7, np.uint8)
-    assert Errors.between(same, same).figures() == {
+    assert ErrorSums.between(same, same).compute_figures() == {
         "frames": 2,
         "mse": 0.0,
         "mae_255": 0.0,
         "psnr_db": None,
     }
-    assert Errors.between(same, 255 - same).figures()["psnr_db"] == pytest.approx(
+    assert ErrorSums.between(same, 255 - same).compute_figures()["psnr_db"] == pytest.approx(
         20 * np.log10(255 / 241)
     )
 
@@ -156,7 +156,7 @@ def test_codes_are_counted_piece_by_piece(tmp_path, monkeypatch):
 
 
 def test_even_use_of_a_codebook():
-    (even, one, none) = codebook_use(np.array([[3] * 8, [0, 5] + [0] * 6, [0] * 8]))
+    (even, one, none) = describe_codebooks(np.array([[3] * 8, [0, 5] + [0] * 6, [0] * 8]))
     assert (even["used"], even["perplexity"], even["top_share"]) == (8, pytest.approx(8), 1 / 8)
     assert (one["used"], one["perplexity"], one["top_share"]) == (1, 1.0, 1.0)
     assert (none["used"], none["perplexity"], none["top_share"]) == (0, 0.0, 0.0)
@@ -190,7 +190,7 @@ def test_clips_are_chosen_in_list_order_for_any_number_of_shards(tmp_path, shard
     for clip in chosen:
         before = good[: good.index(clip.clip_id)]
         place = sum(choose_shard(other, shards) == clip.shard for other in before)
-        assert clip == Chosen(clip.clip_id, choose_shard(clip.clip_id, shards), place)
+        assert clip == ChosenClip(clip.clip_id, choose_shard(clip.clip_id, shards), place)
 
 
 def test_a_ledger_of_another_list_is_refused(tmp_path):

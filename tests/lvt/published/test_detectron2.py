@@ -9,9 +9,9 @@ from PIL import Image
 from reelpack.core.errors import UserError
 from reelpack.lvt.published.detectron2 import (
     Catalogues,
-    frame_images,
-    frame_videos,
-    pack_videos,
+    list_frame_images,
+    list_frame_videos,
+    list_pack_videos,
     register_frames,
     register_pack,
     register_published,
@@ -30,7 +30,7 @@ def draw(folder, names):
 
 @pytest.fixture
 def tree(tmp_path):
-    """A tree of the published kind; a folder with a note is no video, nor is one above others."""
+    """A tree of the published kind; a folder with a note is not a video, nor is one above others."""
     root = tmp_path / "kinetics600" / "test"
     draw(root / "tap dancing" / "b", [f"{n}.png" for n in range(1, 12)])
     draw(root / "abseiling" / "a", ["1.png"])
@@ -57,7 +57,7 @@ def pack(tmp_path):
 
 
 def test_videos_of_a_tree(tree):
-    first, second = frame_videos(tree, classes=CLASSES)
+    first, second = list_frame_videos(tree, classes=CLASSES)
     assert first == {
         "video_root": str(tree / "abseiling" / "a"),
         "image_names": ["1.png"],
@@ -66,26 +66,26 @@ def test_videos_of_a_tree(tree):
     }
     assert second["image_names"] == [f"{n}.png" for n in range(1, 12)]
     assert (second["video_idx"], second["class"]) == (1, 14)
-    assert "class" not in frame_videos(tree)[0]
+    assert "class" not in list_frame_videos(tree)[0]
 
 
 def test_videos_have_the_numbers_of_the_pack_s_clips(tmp_path):
     # A walk in order of names would come to `a` before `a-b`; ids sort the other way.
     for clip in ("a/1", "a-b/1", "a/10", "a/2"):
         draw(tmp_path / clip, ["0.png"])
-    roots = [entry["video_root"] for entry in frame_videos(tmp_path)]
+    roots = [entry["video_root"] for entry in list_frame_videos(tmp_path)]
     ids = [root.removeprefix(f"{tmp_path}/") for root in roots]
     assert ids == sorted(ids, key=str.encode) == ["a-b/1", "a/1", "a/10", "a/2"]
 
 
 def test_pictures_of_a_tree(tree):
-    entries = frame_images(tree, classes=CLASSES)
+    entries = list_frame_images(tree, classes=CLASSES)
     assert len(entries) == 12
     assert entries[2] == {"image_path": str(tree / "tap dancing" / "b" / "2.png"), "class": 14}
 
 
 def test_videos_of_a_pack(pack):
-    first, second = pack_videos(pack, classes=CLASSES)
+    first, second = list_pack_videos(pack, classes=CLASSES)
     assert [entry["video_idx"] for entry in (first, second)] == [0, 1]
     assert [entry["class"] for entry in (first, second)] == [3, 14]
     assert first["video_root"] == first["video_path"] == str(pack / "kdvqvae/abseiling/video_0")
@@ -95,11 +95,11 @@ def test_videos_of_a_pack(pack):
 
 def test_what_cannot_be_listed_is_a_user_error(tree, tmp_path):
     with pytest.raises(UserError, match="no such folder of frames"):
-        frame_videos(tmp_path / "absent")
+        list_frame_videos(tmp_path / "absent")
     with pytest.raises(UserError, match="class folder 'abseiling' has no number"):
-        frame_videos(tree, classes={})
-    with pytest.raises(UserError, match="no pack of codes"):
-        pack_videos(tmp_path)
+        list_frame_videos(tree, classes={})
+    with pytest.raises(UserError, match="not a pack of codes"):
+        list_pack_videos(tmp_path)
 
 
 class Datasets(dict):
@@ -147,8 +147,8 @@ def test_published_names_are_registered(tree, tmp_path, pack):
     register_pack("kdvqvae_test", pack, classes=CLASSES, catalogues=catalogues)
     assert len(catalogues.datasets["bair_train"]()) == 2
     assert "class" not in catalogues.datasets["bair_train_seq"]()[0]
-    assert catalogues.datasets["kinetics_test_seq"]() == frame_videos(tree, classes=CLASSES)
-    assert catalogues.datasets["kdvqvae_test"]() == pack_videos(pack, classes=CLASSES)
+    assert catalogues.datasets["kinetics_test_seq"]() == list_frame_videos(tree, classes=CLASSES)
+    assert catalogues.datasets["kdvqvae_test"]() == list_pack_videos(pack, classes=CLASSES)
     assert catalogues.metadata["kinetics_test"] == {"root": str(tree.parent)}
     with pytest.raises(UserError, match="bair_train: Dataset 'bair_train' is already registered"):
         register_published(tmp_path, catalogues=catalogues)
@@ -168,7 +168,7 @@ def test_names_that_are_taken_are_replaced_when_asked(tmp_path, pack):
         register_pack("prdvqvae_test", pack, catalogues=catalogues, replace=True)
         lists = getattr(catalogues.datasets, "_REGISTERED", catalogues.datasets)
         assert lists["bair_train_seq"]()[0]["image_names"] == ["new.png"]
-        assert lists["prdvqvae_test"]() == pack_videos(pack)
+        assert lists["prdvqvae_test"]() == list_pack_videos(pack)
 
 
 def test_a_pack_of_frames_is_a_tree(tmp_path):
@@ -199,12 +199,12 @@ def test_detectron2_gives_the_lists_back(pack, tree):
     register_pack("reelpack_kdvqvae", pack)
     with pytest.raises(UserError, match="already registered"):
         register_pack("reelpack_kdvqvae", tree)
-    assert data.DatasetCatalog.get("reelpack_kdvqvae") == pack_videos(pack)
+    assert data.DatasetCatalog.get("reelpack_kdvqvae") == list_pack_videos(pack)
     assert data.MetadataCatalog.get("reelpack_kdvqvae").root == str(pack)
     register_frames("reelpack_kdvqvae", tree, replace=True)
     assert data.MetadataCatalog.get("reelpack_kdvqvae").root == str(tree)
     pictures = data.get_detection_dataset_dicts("reelpack_kdvqvae", filter_empty=False)
-    assert pictures == frame_images(tree)
+    assert pictures == list_frame_images(tree)
     # Six pictures to a batch of detectron2's own endless loader: two are a round.
     batches = data.build_detection_train_loader(
         pictures,

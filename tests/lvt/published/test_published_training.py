@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from reelpack.lvt.published.detectron2 import PUBLISHED as NAMES
-from reelpack.lvt.published.detectron2 import pack_videos
+from reelpack.lvt.published.detectron2 import list_pack_videos
 from reelpack.packs.lvt_codes import LvtCodes
 from tests.lvt.published.test_detectron2 import draw
 from tests.packs.samples import ONE, context, entry
@@ -99,4 +99,4 @@ def test_the_documented_script_gives_packs_to_the_published_training(tmp_path, s
     assert given["names"] == sorted(set(NAMES) | of_codes)
     assert len(given["bair_train"]) == 2
     assert given["bair_train_seq"][0]["image_names"] == ["0.png", "1.png"]
-    assert given["kdvqvae_test"] == pack_videos(codes, classes={"abseiling": 3})
+    assert given["kdvqvae_test"] == list_pack_videos(codes, classes={"abseiling": 3})

@@ -6,8 +6,12 @@ from reelpack.config.schema import check, load_yaml
 from reelpack.config.transformer_sizes import PRESETS
 from reelpack.config.transformer_training import TransformerSettings
 from reelpack.core.errors import UserError
-from reelpack.lvt.published.training_configs import read_config, transformer_card, vqvae_card
-from reelpack.lvt.vqvae.train_on_frames import TrainSettings
+from reelpack.lvt.published.training_configs import (
+    make_transformer_card,
+    make_vqvae_card,
+    read_config,
+)
+from reelpack.lvt.vqvae.training_settings import VqvaeTrainSettings
 from tests.support.helpers import ROOT
 
 # Configurations of the published kind, with the published values.
@@ -88,13 +92,13 @@ def shipped(name: str, *, folder: str = "models") -> dict:
 def test_the_shipped_vqvae_cards_are_the_published_configurations(folder, config, name):
     card = check("model", shipped(name), where=name)
     places = {key: card[key] for key in ("dataset", "split", "frames")}
-    read = vqvae_card(read_config(folder / f"{config}.yaml"), **places)
+    read = make_vqvae_card(read_config(folder / f"{config}.yaml"), **places)
     # Which frames a round takes, the published readers say, not the configurations.
     read["training"]["per_clip"] = name == "kdvqvae"
     assert check("model", read, where=config) == {
         k: v for k, v in card.items() if k != "description"
     }
-    assert TrainSettings.from_card(read, image_size=64).architecture.layers in (2, 4)
+    assert VqvaeTrainSettings.from_card(read, image_size=64).architecture.layers in (2, 4)
     assert card["split"] in load_yaml(ROOT / "datasets" / f"{card['dataset']}.yaml")["splits"]
 
 
@@ -106,7 +110,7 @@ def test_the_shipped_transformer_cards_are_the_presets(name):
 
 
 def test_a_transformer_s_configuration_is_read(folder):
-    read = transformer_card(read_config(folder / "transformer.yaml"))
+    read = make_transformer_card(read_config(folder / "transformer.yaml"))
     assert TransformerSettings.from_card(read) == TransformerSettings.from_card(
         shipped("dssvt", folder="transformers")
     )
@@ -140,13 +144,13 @@ def changed(folder: Path, name: str, old: str, new: str) -> dict:
 def test_other_vqvaes_are_user_errors(folder, old, new, message):
     config = changed(folder, "bair", old, new)
     with pytest.raises(UserError, match=message):
-        vqvae_card(config, dataset="bair", split="train", frames={})
+        make_vqvae_card(config, dataset="bair", split="train", frames={})
 
 
 def test_a_vqvae_of_several_frames_of_a_video_is_a_user_error(folder):
     config = changed(folder, "kinetics", "TRAIN: 1", "TRAIN: 2")
     with pytest.raises(UserError, match=r"INPUT\.N_FRAMES_PER_VIDEO_TRAIN: 2; supported: 1"):
-        vqvae_card(config, dataset="kinetics600", split="train", frames={})
+        make_vqvae_card(config, dataset="kinetics600", split="train", frames={})
 
 
 @pytest.mark.parametrize(
@@ -162,10 +166,10 @@ def test_a_vqvae_of_several_frames_of_a_video_is_a_user_error(folder):
 def test_other_transformers_are_user_errors(folder, old, new, message):
     config = changed(folder, "transformer", old, new)
     if message is None:
-        assert transformer_card(config)["architecture"]["block"] == [2, 8, 8]
+        assert make_transformer_card(config)["architecture"]["block"] == [2, 8, 8]
         return
     with pytest.raises(UserError, match=message):
-        transformer_card(config)
+        make_transformer_card(config)
 
 
 def test_files_that_are_no_configuration_are_user_errors(folder):

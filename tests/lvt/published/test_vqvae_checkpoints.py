@@ -11,14 +11,15 @@ from reelpack.lvt.published.vqvae_checkpoints import (
     read_checkpoint,
     save_published,
 )
-from reelpack.lvt.vqvae.train_on_frames import TrainSettings, initial_model
-from tests.support.dalle_weights import pictures
+from reelpack.lvt.vqvae.one_pass import make_initial_model
+from reelpack.lvt.vqvae.training_settings import VqvaeTrainSettings
+from tests.support.dalle_weights import draw_frames
 
 SIZES = Architecture(filters=16, residual_channels=6, layers=2, codebooks=2, codes=8)
 
 
 def made(sizes=SIZES):
-    return initial_model(TrainSettings(sizes, image_size=16, steps=1, seed=5))
+    return make_initial_model(VqvaeTrainSettings(sizes, image_size=16, steps=1, seed=5))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def test_a_model_comes_back_from_the_three_files(tmp_path, sizes):
     assert back.architecture == sizes
     assert not back.training
     assert all(torch.equal(t, back.state_dict()[n]) for n, t in model.state_dict().items())
-    frames = torch.from_numpy(pictures(0, 2, 16, 16))
+    frames = torch.from_numpy(draw_frames(0, 2, 16, 16))
     assert torch.equal(back.encode(frames), model.eval().encode(frames))
 
 
@@ -80,7 +81,7 @@ class Harm:
         ({"model": Harm()}, "no checkpoint of tensors alone"),
         ({"model": {}}, "holds no parameters"),
         ([1], "holds no parameters"),
-        ({"model": {"a": 1}}, "'a' is no tensor"),
+        ({"model": {"a": 1}}, "'a' is not a tensor"),
     ],
 )
 def test_other_files_are_user_errors(tmp_path, content, message, capsys):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reelpack.config.transformer_training import TransformerSettings
 from reelpack.jobs import cli
-from reelpack.lvt.transformer.train_on_codes import train
+from reelpack.lvt.transformer.train_on_codes import train_transformer
 from tests.lvt.transformer import tiny
 
 
@@ -17,7 +17,7 @@ def videos(count, *, frames, seed=0):
     return tiny.Held(list(codes.transpose(1, 2).contiguous().numpy()))
 
 
-# Slices of which some foretell one frame and some two, so that parts of a batch differ.
+# Slices of which some predict one frame and some two, so that parts of a batch differ.
 SETTINGS = TransformerSettings(
     tiny.BOTH,
     steps=10,
@@ -34,7 +34,7 @@ def main() -> None:
     folder, changes = Path(sys.argv[1]), json.loads(sys.argv[2])
     settings = replace(SETTINGS, **changes)
     events = folder / "events"
-    train(VIDEOS, settings, folder, device="cpu", held_out=OTHERS, events=events)
+    train_transformer(VIDEOS, settings, folder, device="cpu", held_out=OTHERS, events=events)
 
 
 if __name__ == "__main__":

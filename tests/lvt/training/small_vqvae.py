@@ -7,11 +7,12 @@ from pathlib import Path
 
 from reelpack.encoders.vqvae import Architecture
 from reelpack.jobs import cli
-from reelpack.lvt.vqvae.train_on_frames import TrainSettings, train
-from tests.support.dalle_weights import pictures
+from reelpack.lvt.vqvae.train_on_frames import train_vqvae
+from reelpack.lvt.vqvae.training_settings import VqvaeTrainSettings
+from tests.support.dalle_weights import draw_frames
 
-FRAMES = pictures(0, 14, 16, 16)
-SETTINGS = TrainSettings(
+FRAMES = draw_frames(0, 14, 16, 16)
+SETTINGS = VqvaeTrainSettings(
     Architecture(filters=16, residual_channels=8, layers=1, codebooks=2, codes=16),
     image_size=16,
     steps=12,
@@ -27,7 +28,7 @@ def main() -> None:
     side = changes.pop("side", 16)
     settings = replace(SETTINGS, **changes)
     events = folder / "events"
-    train(FRAMES[:, :side], settings, folder, device="cpu", pictures_every=5, events=events)
+    train_vqvae(FRAMES[:, :side], settings, folder, device="cpu", pictures_every=5, events=events)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from reelpack.core.errors import UserError
 from reelpack.lvt.training import launch
 from reelpack.lvt.transformer import train_on_codes as transformer
-from reelpack.lvt.vqvae.train_on_frames import train
+from reelpack.lvt.vqvae.train_on_frames import train_vqvae
 from tests.lvt.training import events, small_transformer, small_vqvae
 from tests.lvt.training.killing import finish, group, kill_after, start
 
@@ -66,7 +66,7 @@ def test_three_devices_learn_what_one_learns_however_often_they_are_killed(tmp_p
     assert status == 0, said
     assert results(tmp_path / "killed") == results(tmp_path / "unbroken")
     alone = replace(small_vqvae.SETTINGS, steps=40)
-    train(small_vqvae.FRAMES, alone, tmp_path / "one", device="cpu")
+    train_vqvae(small_vqvae.FRAMES, alone, tmp_path / "one", device="cpu")
     assert_close(tmp_path / "one", tmp_path / "unbroken", rtol=1e-3, atol=1e-4)
     shown = events.scalars(tmp_path / "killed" / "events")
     assert [step for step, _ in shown["loss"]] == list(range(1, 41))

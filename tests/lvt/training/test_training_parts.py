@@ -9,7 +9,7 @@ from reelpack.config.training import check_sharing, decisive
 from reelpack.core.errors import UserError
 from reelpack.lvt.training.ahead import Ahead
 from reelpack.lvt.training.metrics import Metrics
-from reelpack.lvt.training.order import clip_order
+from reelpack.lvt.training.order import order_clips
 from reelpack.lvt.training.plateau import Plateau
 from reelpack.lvt.training.share import ALONE, Share
 from tests.lvt.training import events
@@ -18,14 +18,14 @@ from tests.lvt.training import events
 def test_a_round_takes_one_frame_of_every_clip():
     counts = [3, 1, 5, 2]
     clips = np.repeat(range(4), counts)
-    order = clip_order(counts, 2, 7)
+    order = order_clips(counts, 2, 7)
     frames = np.concatenate([order(step) for step in range(40)])
     rounds = clips[frames].reshape(-1, 4)
     assert all(sorted(clips_of_round) == [0, 1, 2, 3] for clips_of_round in rounds.tolist())
     assert len({tuple(each) for each in rounds.tolist()}) > 5
     assert set(frames.tolist()) == set(range(11))
-    assert clip_order(counts, 2, 7)(9).tolist() == order(9).tolist()
-    assert clip_order(counts, 2, 8)(9).tolist() != order(9).tolist()
+    assert order_clips(counts, 2, 7)(9).tolist() == order(9).tolist()
+    assert order_clips(counts, 2, 8)(9).tolist() != order(9).tolist()
 
 
 def test_parts_make_the_batch():
@@ -102,7 +102,7 @@ def test_events_are_what_tensorboard_reads(tmp_path):
         metrics.open_events(tmp_path, step=first)
         for step in range(first + 1, 7):
             metrics.add(step, {"loss": step / 2, "bits": math.nan})
-        metrics.picture(5, "reconstructions", np.zeros((4, 6, 3), dtype=np.uint8))
+        metrics.show_picture(5, "reconstructions", np.zeros((4, 6, 3), dtype=np.uint8))
         metrics.close()
     assert events.scalars(tmp_path) == {"loss": [(step, step / 2) for step in range(1, 7)]}
     assert events.pictures(tmp_path) == {("reconstructions", 5): (4, 6)}

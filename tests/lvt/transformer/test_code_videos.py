@@ -4,7 +4,7 @@ import torch
 
 from reelpack.core.errors import DamagedError, UserError
 from reelpack.encode.codes import clip_bytes, join_codes
-from reelpack.lvt.transformer.code_videos import PackVideos, ShardVideos, Windows, open_videos
+from reelpack.lvt.transformer.code_videos import PackVideos, ShardVideos, VideoCuts, open_videos
 from reelpack.packs.lvt_codes import LvtCodes
 from tests.lvt.transformer.tiny import Held
 from tests.packs.samples import ONE, context
@@ -37,7 +37,7 @@ def test_packs_are_read(pack):
 
 
 def test_no_pack_and_damaged_ones_are_user_errors(pack, tmp_path_factory):
-    with pytest.raises(UserError, match=r"no pack of codes: .*videos\.csv"):
+    with pytest.raises(UserError, match=r"not a pack of codes: .*videos\.csv"):
         PackVideos(tmp_path_factory.mktemp("empty"))
     (file,) = pack[0].rglob("video_1/2.npy")
     file.write_bytes(b"half")
@@ -70,7 +70,7 @@ def test_places_are_one_pack_or_shards(pack, tmp_path):
 
 
 def test_windows_leave_short_videos_out():
-    windows = Windows(Held(arrays()), frames=5, codebooks=2, codes=9)
+    windows = VideoCuts(Held(arrays()), frames=5, codebooks=2, codes=9)
     assert (windows.kept, windows.too_short, len(windows)) == ([0, 2], 1, 2)
     assert [windows.starts(0), windows.starts(1)] == [2, 1]
     assert (windows.cut(0, start=1).numpy() == arrays()[0][1:].swapaxes(0, 1)).all()
@@ -82,7 +82,7 @@ def test_windows_leave_short_videos_out():
 
 def test_codes_without_codebooks_count_as_one():
     videos = Held([arrays()[0][:, 0]])
-    assert Windows(videos, frames=2, codebooks=1, codes=9).cut(0).shape == (1, 2, 4, 4)
+    assert VideoCuts(videos, frames=2, codebooks=1, codes=9).cut(0).shape == (1, 2, 4, 4)
 
 
 @pytest.mark.parametrize(
@@ -95,4 +95,4 @@ def test_codes_without_codebooks_count_as_one():
 )
 def test_codes_that_do_not_suit_are_user_errors(wish, message):
     with pytest.raises(UserError, match=message):
-        Windows(Held(arrays()), **{"frames": 5, "codebooks": 2, "codes": 9, **wish}).cut(0)
+        VideoCuts(Held(arrays()), **{"frames": 5, "codebooks": 2, "codes": 9, **wish}).cut(0)

@@ -6,8 +6,8 @@ import torch
 from reelpack.lvt.transformer.layers import (
     BlockLocalAttention,
     CausalConvolution,
+    encode_positions,
     from_blocks,
-    positional_signal,
     to_blocks,
 )
 
@@ -54,7 +54,7 @@ def test_convolution_sees_only_what_comes_before(frames):
 
 
 def test_signal_tells_all_positions_apart():
-    signal = positional_signal((2, 3, 4), 14)
+    signal = encode_positions((2, 3, 4), 14)
     assert signal.shape == (24, 14)
     assert len(signal.unique(dim=0)) == 24
     assert (signal[:, 12:] == 0).all()

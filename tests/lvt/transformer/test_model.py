@@ -25,10 +25,10 @@ def test_logits_are_the_published_code_s(kind):
 
 
 @pytest.mark.parametrize("kind", tiny.KINDS)
-def test_no_code_is_foretold_from_itself_or_later_ones(kind):
+def test_no_code_is_predicted_from_itself_or_later_ones(kind):
     sizes = tiny.KINDS[kind]
     model, codes = tiny.model(sizes), tiny.codes(1, sizes)
-    order = model.plan(codes).positions.flatten().tolist()
+    order = model.make_tables(codes).positions.flatten().tolist()
     before = tiny.all_logits(model, codes)[0]
     reached = 0
     for rank in range(0, 64, 5):
@@ -52,7 +52,7 @@ def test_a_codebook_knows_those_before_it_at_the_same_position():
 def test_the_context_is_a_convolution_over_one_hot_codes(kind):
     sizes = tiny.KINDS[kind]
     model, codes = tiny.model(sizes), tiny.codes(3, sizes)
-    plan = model.plan(codes)
+    plan = model.make_tables(codes)
     slices = torch.tensor([0, 1, sizes.slices - 1])
     window = model.encoder.window(codes, slices, plan)
     hot = F.one_hot(codes.flatten(2), sizes.codes).float()

@@ -13,12 +13,14 @@ from reelpack.core.errors import UserError
 from reelpack.encoders.vqvae import Architecture, VQVAEEncoder
 from reelpack.encoders.vqvae import save_model as save_vqvae
 from reelpack.lvt.transformer import pack_continuation
-from reelpack.lvt.transformer.likelihood import bits_per_dimension
+from reelpack.lvt.transformer.likelihood import measure_bits
 from reelpack.lvt.transformer.model_files import save_model
-from reelpack.lvt.transformer.pack_continuation import SampleSettings, generate_pack
+from reelpack.lvt.transformer.pack_continuation import SampleSettings, continue_pack
 from reelpack.lvt.transformer.sample_files import SHEET
-from reelpack.lvt.vqvae.train_on_frames import TrainSettings, initial_model
-from reelpack.packs import Entry, PackContext, Variant, get_format, publish
+from reelpack.lvt.vqvae.one_pass import make_initial_model
+from reelpack.lvt.vqvae.training_settings import VqvaeTrainSettings
+from reelpack.packs import Entry, get_format, publish
+from reelpack.packs.base import PackContext, Variant
 from tests.lvt.transformer import tiny
 from tests.lvt.transformer.commands import command
 
@@ -32,7 +34,7 @@ FRAMES = {"class a/one": 4, "class a/two": 1, "class b/three": 3, "class b/four"
 def codec(tmp_path_factory) -> VQVAEEncoder:
     path = tmp_path_factory.mktemp("weights") / "vqvae.safetensors"
     architecture = Architecture(filters=8, residual_channels=4, layers=1, codebooks=2, codes=8)
-    save_vqvae(initial_model(TrainSettings(architecture, 16, 1)), path)
+    save_vqvae(make_initial_model(VqvaeTrainSettings(architecture, 16, 1)), path)
     save_model(MODEL, path.with_name("transformer.safetensors"))
     made = VQVAEEncoder(path, device="cpu")
     made.path = path
@@ -71,7 +73,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 def generate(pack, codec, settings=SETTINGS, name="out") -> Path:
     output = pack.with_name(name)
-    generate_pack(
+    continue_pack(
         pack, codec, MODEL, settings, journal=pack.with_name(f"{name}.journal"), output=output
     )
     return output
@@ -98,7 +100,7 @@ def test_the_first_videos_that_are_long_enough_are_continued(pack, codec, capsys
         assert {path.name for path in (place / sample).iterdir()} == names
         first = np.stack([np.asarray(Image.open(place / sample / f"{n}.png")) for n in (0, 1)])
         codes = np.concatenate([video("class a/one")[:2], np.zeros((6, 2, 4, 4), np.int64)])
-        assert (first == pack_continuation.decode_codes(codec, codes)[:2]).all()
+        assert (first == pack_continuation.decode_video(codec, codes)[:2]).all()
     assert (place / "sample_0/3.png").read_bytes() != (place / "sample_1/3.png").read_bytes()
 
 
@@ -109,7 +111,7 @@ def test_figures_are_of_the_video_behind_the_primed_frames(pack, codec):
     row = table["class b/four", "1"]
     own = video("class b/four")[:4]
     codes = torch.from_numpy(own).transpose(0, 1)[None]
-    bits = bits_per_dimension(MODEL, [codes], primed_frames=2)
+    bits = measure_bits(MODEL, [codes], primed_frames=2)
     assert float(row["bits_per_dim"]) == pytest.approx(bits, abs=1e-6)
     (chosen,) = (v for v in pack_continuation.choose_videos(pack, SETTINGS) if v.entry.frames == 5)
     ((_, drawn),) = pack_continuation.draw_samples(
@@ -135,7 +137,7 @@ def test_a_sample_depends_on_its_video_and_number_alone(pack, codec, monkeypatch
 def test_finished_samples_are_not_drawn_again(pack, codec, monkeypatch):
     monkeypatch.setitem(pack_continuation.BATCH, "cpu", 2)
     drawn = []
-    real = pack_continuation.generate
+    real = pack_continuation.draw_videos
 
     def counting(*args, **options):
         if len(drawn) == 2:
@@ -143,7 +145,7 @@ def test_finished_samples_are_not_drawn_again(pack, codec, monkeypatch):
         drawn.append(options["samples"])
         return real(*args, **options)
 
-    monkeypatch.setattr(pack_continuation, "generate", counting)
+    monkeypatch.setattr(pack_continuation, "draw_videos", counting)
     with pytest.raises(KeyboardInterrupt):
         generate(pack, codec)
     assert not pack.with_name("out").exists()
@@ -184,7 +186,7 @@ def test_the_sheet_has_a_row_per_sample_and_a_bar(pack, codec):
 def test_packs_that_do_not_do_are_one_line(pack, codec, tmp_path):
     with pytest.raises(UserError, match="none of 4 videos has 9 frames"):
         generate(pack, codec, SampleSettings(primed=9, length=9))
-    with pytest.raises(UserError, match="no pack of codes"):
+    with pytest.raises(UserError, match="not a pack of codes"):
         generate(tmp_path, codec)
     models = ["--vqvae", codec.path, "--model", codec.path.with_name("transformer.safetensors")]
     places = ["--codes", pack, "--output", tmp_path / "by hand"]

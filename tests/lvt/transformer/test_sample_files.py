@@ -8,29 +8,33 @@ from PIL import Image
 from reelpack.core.errors import UserError
 from reelpack.encoders.vqvae import Architecture, VQVAEEncoder
 from reelpack.encoders.vqvae import save_model as save_vqvae
+from reelpack.lvt.codec import decode_video
+from reelpack.lvt.transformer.code_sampling import DrawSettings
+from reelpack.lvt.transformer.continuation import continue_frames
 from reelpack.lvt.transformer.model_files import save_model
 from reelpack.lvt.transformer.sample_files import (
-    continue_frames,
-    decode_codes,
     read_frames,
     write_sample,
     write_sheet,
     write_video,
 )
-from reelpack.lvt.vqvae.train_on_frames import TrainSettings, initial_model
+from reelpack.lvt.vqvae.one_pass import make_initial_model
+from reelpack.lvt.vqvae.training_settings import VqvaeTrainSettings
 from tests.lvt.transformer import tiny
 from tests.lvt.transformer.commands import command
-from tests.support.dalle_weights import pictures
+from tests.support.dalle_weights import draw_frames
 
 SIZES = replace(tiny.BOTH, codes=8)
-FRAMES = pictures(0, 3, 16, 16)
+FRAMES = draw_frames(0, 3, 16, 16)
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights")
     architecture = Architecture(filters=8, residual_channels=4, layers=1, codebooks=2, codes=8)
-    save_vqvae(initial_model(TrainSettings(architecture, 16, 1)), folder / "vqvae.safetensors")
+    save_vqvae(
+        make_initial_model(VqvaeTrainSettings(architecture, 16, 1)), folder / "vqvae.safetensors"
+    )
     save_model(tiny.model(SIZES), folder / "transformer.safetensors")
     return folder
 
@@ -47,7 +51,7 @@ def write_pictures(folder, frames, pattern="frame_{}.png"):
 
 
 def test_frames_are_read_in_the_order_of_their_numbers(tmp_path):
-    many = pictures(1, 12, 8, 8)
+    many = draw_frames(1, 12, 8, 8)
     write_pictures(tmp_path / "in", many)
     (tmp_path / "in" / "notes.txt").write_text("no picture")
     assert (read_frames(tmp_path / "in", 11) == many[:11]).all()
@@ -59,30 +63,30 @@ def test_folders_that_do_not_do_are_user_errors(tmp_path):
     write_pictures(tmp_path / "in", FRAMES)
     with pytest.raises(UserError, match="has 3 pictures, needed are 4"):
         read_frames(tmp_path / "in", 4)
-    write_pictures(tmp_path / "in", pictures(0, 1, 8, 16))
+    write_pictures(tmp_path / "in", draw_frames(0, 1, 8, 16))
     with pytest.raises(UserError, match="pictures of several sizes"):
         read_frames(tmp_path / "in", 3)
     (tmp_path / "in" / "frame_1.png").write_bytes(b"nonsense")
-    with pytest.raises(UserError, match=r"frame_1\.png: no picture"):
+    with pytest.raises(UserError, match=r"frame_1\.png: not a picture"):
         read_frames(tmp_path / "in", 3)
 
 
 def test_samples_begin_with_the_given_frames_codes(codec):
     model = tiny.model(SIZES)
-    drawn = continue_frames(FRAMES, codec, model, length=4, samples=[0, 3], seed=1)
+    drawn = continue_frames(FRAMES, codec, model, DrawSettings(4, 1, [0, 3]))
     assert [codes.shape for codes in drawn] == [(4, 2, 4, 4)] * 2
     given = codec.encode(np.concatenate([FRAMES, FRAMES[:1]]))[:3]
     assert all((codes[:3] == given).all() for codes in drawn)
     assert (drawn[0][3] != drawn[1][3]).any()
-    (alone,) = continue_frames(FRAMES, codec, model, length=4, samples=[3], seed=1)
+    (alone,) = continue_frames(FRAMES, codec, model, DrawSettings(4, 1, [3]))
     assert (alone == drawn[1]).all()
 
 
 def test_decoded_frames_do_not_depend_on_those_beside_them(codec):
     codes = np.random.default_rng(0).integers(8, size=(6, 2, 4, 4))
-    frames = decode_codes(codec, codes)
+    frames = decode_video(codec, codes)
     assert frames.shape == (6, 16, 16, 3)
-    assert (decode_codes(codec, codes[2:5]) == frames[2:5]).all()
+    assert (decode_video(codec, codes[2:5]) == frames[2:5]).all()
 
 
 def test_samples_are_pictures_and_a_video(tmp_path):
@@ -109,7 +113,7 @@ def test_a_video_that_fails_leaves_nothing(tmp_path):
 
 def test_the_sheet_shows_all_frames(tmp_path):
     write_sheet(
-        tmp_path / "a.png", [("given", FRAMES), ("sample 0", pictures(0, 10, 16, 16))], primed=3
+        tmp_path / "a.png", [("given", FRAMES), ("sample 0", draw_frames(0, 10, 16, 16))], primed=3
     )
     with Image.open(tmp_path / "a.png") as image:
         assert image.width >= 10 * 96

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from reelpack.lvt.transformer.model import cut
+from reelpack.lvt.transformer.model import take_slices
 from reelpack.lvt.transformer.stepping import SliceStepper
 from tests.lvt.transformer import tiny
 
@@ -12,10 +12,10 @@ from tests.lvt.transformer import tiny
 def test_steps_give_what_reading_the_whole_slice_gives(kind, known):
     sizes = tiny.KINDS[kind]
     model, codes = tiny.model(sizes), tiny.codes(2, sizes)
-    plan, slices = model.plan(codes), torch.tensor([1, 1])
-    part, context = cut(codes, slices, plan), model.encoder(codes, slices, plan)
-    whole = model.decoder(part, context, plan.shape)
-    stepper = SliceStepper(model.decoder, context, plan.shape)
+    tables, slices = model.make_tables(codes), torch.tensor([1, 1])
+    part, context = take_slices(codes, slices, tables), model.encoder(codes, slices, tables)
+    whole = model.decoder(part, context, tables.shape)
+    stepper = SliceStepper(model.decoder, context, tables.shape)
     # Later codes are not known when a slice is filled in.
     early = part.clone()
     early[:, :, known:] = 0

@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from reelpack.lvt.transformer.subscale import HIDDEN, tables
+from reelpack.lvt.transformer.subscale import HIDDEN, make_tables
 from tests.lvt.transformer import tiny
 
 VIDEO = (4, 4, 4)
@@ -31,7 +31,7 @@ def expected(sizes, video):
 
 @pytest.mark.parametrize("kind", tiny.KINDS)
 def test_tables_follow_the_definition(kind):
-    made = tables(tiny.KINDS[kind], VIDEO)
+    made = make_tables(tiny.KINDS[kind], VIDEO)
     places, windows = expected(tiny.KINDS[kind], VIDEO)
     assert made.positions.tolist() == places
     assert made.context.tolist() == windows
@@ -39,7 +39,7 @@ def test_tables_follow_the_definition(kind):
 
 @pytest.mark.parametrize("kind", tiny.KINDS)
 def test_slices_cover_a_video_once_and_the_first_sees_nothing(kind):
-    made = tables(tiny.KINDS[kind], VIDEO)
+    made = make_tables(tiny.KINDS[kind], VIDEO)
     assert sorted(made.positions.flatten().tolist()) == list(range(64))
     assert (made.context[0] == HIDDEN).all()
     assert (made.context[-1] != HIDDEN).any()

@@ -12,10 +12,10 @@ from reelpack.core.errors import UserError
 from reelpack.encode.codes import clip_bytes, join_codes
 from reelpack.lvt.training.ahead import STEPS_AHEAD
 from reelpack.lvt.training.launch import make_fabric
-from reelpack.lvt.transformer.code_sampling import generate
-from reelpack.lvt.transformer.likelihood import bits_per_dimension
+from reelpack.lvt.transformer.code_sampling import DrawSettings, draw_videos
+from reelpack.lvt.transformer.likelihood import measure_bits
 from reelpack.lvt.transformer.model_files import load_model
-from reelpack.lvt.transformer.train_on_codes import Training, train
+from reelpack.lvt.transformer.train_on_codes import TransformerTraining, train_transformer
 from tests.lvt.training import events
 from tests.lvt.training.killing import counted, killed_at
 from tests.lvt.transformer import tiny
@@ -34,7 +34,7 @@ SETTINGS = TransformerSettings(
     tiny.BOTH, steps=8, frames=4, batch=3, learning_rate=1e-3, checkpoint_every=3, evaluate_every=2
 )
 RESULTS = ("model.safetensors", "metrics.csv")
-run = partial(train, device="cpu", held_out=OTHERS)
+run = partial(train_transformer, device="cpu", held_out=OTHERS)
 
 
 def results(folder):
@@ -50,10 +50,10 @@ def unbroken(tmp_path_factory):
 
 @pytest.mark.parametrize("at", [1, 3, 5])
 def test_a_killed_run_goes_on_to_the_same_bytes(unbroken, tmp_path, at):
-    with killed_at(Training, at) as done:
+    with killed_at(TransformerTraining, at) as done:
         run(VIDEOS, SETTINGS, tmp_path)
     assert not any((tmp_path / name).exists() for name in RESULTS)
-    with counted(Training) as redone:
+    with counted(TransformerTraining) as redone:
         run(VIDEOS, SETTINGS, tmp_path)
     assert results(tmp_path) == unbroken
     assert [*done, *redone] == [*range(at), *range(at // 3 * 3, 8)]
@@ -68,7 +68,7 @@ def test_a_done_training_is_not_done_again(unbroken, tmp_path, monkeypatch):
     run(VIDEOS, SETTINGS, tmp_path)
     for name in RESULTS:
         (tmp_path / name).unlink()
-    monkeypatch.setattr(Training, "advance", None)
+    monkeypatch.setattr(TransformerTraining, "advance", None)
     run(VIDEOS, SETTINGS, tmp_path)
     assert results(tmp_path) == unbroken
 
@@ -94,7 +94,7 @@ def test_metrics_say_what_was_measured_and_the_best_weights_are_published(unbrok
     for row in rows:
         assert float(row["bits_per_dim"]) == pytest.approx(float(row["loss"]) / math.log(2))
     batch = tiny.codes(3, seed=1, frames=4)
-    bits = bits_per_dimension(load_model(tmp_path / "model.safetensors"), [batch])
+    bits = measure_bits(load_model(tmp_path / "model.safetensors"), [batch])
     assert bits == pytest.approx(min(float(bits) for bits in held_out.values() if bits), abs=1e-6)
 
 
@@ -106,11 +106,11 @@ def test_patience_ends_a_training_that_only_learns_by_heart(tmp_path):
     assert int(rows[-1]["step"]) == 5 * len(bits) < 400
     assert np.argmin(bits) == len(bits) - 3
     with pytest.raises(UserError, match="patience: needs held-out videos"):
-        train(VIDEOS, settings, tmp_path, device="cpu")
+        train_transformer(VIDEOS, settings, tmp_path, device="cpu")
 
 
 def test_tensorboard_shows_the_metrics(tmp_path):
-    with killed_at(Training, 5):
+    with killed_at(TransformerTraining, 5):
         run(VIDEOS, SETTINGS, tmp_path, events=tmp_path / "events")
     run(VIDEOS, SETTINGS, tmp_path, events=tmp_path / "events")
     rows = list(csv.DictReader((tmp_path / "metrics.csv").open()))
@@ -134,15 +134,19 @@ def test_bf16_learns(tmp_path):
 
 
 def test_single_frame_slices_are_never_the_primed_ones():
-    drawn = Training(VIDEOS, replace(SETTINGS, architecture=tiny.FRAMES), fabric=make_fabric("cpu"))
-    slices = {int(n) for step in range(12) for n in drawn._batch(step)[1]}
+    drawn = TransformerTraining(
+        VIDEOS, replace(SETTINGS, architecture=tiny.FRAMES), fabric=make_fabric("cpu")
+    )
+    slices = {int(n) for step in range(12) for n in drawn._read_batch(step)[1]}
     assert slices == {1, 2, 3}
 
 
 def test_cuts_start_anywhere():
-    drawn = Training(VIDEOS, SETTINGS, fabric=make_fabric("cpu"))
+    drawn = TransformerTraining(VIDEOS, SETTINGS, fabric=make_fabric("cpu"))
     seen = {
-        tuple(cut[:, 0].flatten().tolist()) for step in range(12) for cut in drawn._batch(step)[0]
+        tuple(cut[:, 0].flatten().tolist())
+        for step in range(12)
+        for cut in drawn._read_batch(step)[0]
     }
     starts = {tuple(c[n].flatten().tolist()) for c in VIDEOS.codes for n in (0, 1)}
     assert seen == starts
@@ -154,8 +158,8 @@ def test_short_videos_are_left_out_with_a_line(tmp_path, capsys):
     assert "1 training videos are shorter than a cut and left out" in capsys.readouterr().out
 
 
-def test_nothing_to_foretell_is_a_user_error(tmp_path):
-    with pytest.raises(UserError, match="of 4 frames nothing is left to foretell"):
+def test_nothing_to_predict_is_a_user_error(tmp_path):
+    with pytest.raises(UserError, match="of 4 frames nothing is left to predict"):
         run(VIDEOS, replace(SETTINGS, primed_frames=4), tmp_path)
 
 
@@ -171,12 +175,12 @@ def test_eight_videos_are_learned_by_heart_and_told_from_their_first_frames(tmp_
     batch = tiny.codes(8, seed=3)
     sizes = replace(tiny.FRAMES, width=48, head_width=12, embedding=16)
     settings = TransformerSettings(sizes, steps=300, frames=4, batch=8, learning_rate=5e-4)
-    train(held(batch), settings, tmp_path, device="cpu")
+    train_transformer(held(batch), settings, tmp_path, device="cpu")
     rows = list(csv.DictReader((tmp_path / "metrics.csv").open()))
     model = load_model(tmp_path / "model.safetensors")
-    bits = bits_per_dimension(model, [batch])
+    bits = measure_bits(model, [batch])
     assert bits < 0.5 * float(rows[0]["bits_per_dim"])
-    told = generate(model, batch[:, :, :1], frames=4, seed=0, temperature=0)
+    told = draw_videos(model, batch[:, :, :1], DrawSettings(4, 0, temperature=0))
     assert (told == batch).float().mean() > 0.95
 
 

@@ -45,7 +45,7 @@ def codes(batch: int, sizes: Sizes = FRAMES, *, seed: int = 0, frames: int = 4) 
 
 def all_logits(model, codes):
     """float[B, codebooks, T H W, codes], every slice scored."""
-    plan = model.plan(codes)
+    plan = model.make_tables(codes)
     found = torch.zeros(*codes.flatten(2).shape, model.sizes.codes)
     for number, places in enumerate(plan.positions):
         with torch.no_grad():

@@ -1,7 +1,7 @@
 import torch
 
 from reelpack.encoders.vqvae import Architecture, Codebook
-from reelpack.lvt.vqvae.codebook_learning import codes_used, learn, perplexity
+from reelpack.lvt.vqvae.codebook_learning import count_used_codes, learn, mean_perplexity
 
 SIZES = Architecture(filters=8, residual_channels=4, layers=0, codebooks=2, codes=16)
 
@@ -63,8 +63,8 @@ def test_an_unused_code_moves_onto_a_vector_of_the_batch():
     part.embedding.weight[3] = 1e5
     used = run(codebook, batch(1), 1)
     assert part.embedding.weight[3].max() < 40
-    assert codes_used(used.counts) > 8
-    assert 1 <= perplexity(used.counts) <= 16
+    assert count_used_codes(used.counts) > 8
+    assert 1 <= mean_perplexity(used.counts) <= 16
 
 
 def test_gradients_pass_straight_through():

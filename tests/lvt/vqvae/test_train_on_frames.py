@@ -12,16 +12,17 @@ from reelpack.encoders.vqvae import Architecture, load_model
 from reelpack.lvt.training import loop
 from reelpack.lvt.training.ahead import STEPS_AHEAD
 from reelpack.lvt.training.launch import make_fabric
-from reelpack.lvt.training.order import batch_order
-from reelpack.lvt.vqvae.train_on_frames import Training, TrainSettings, train
+from reelpack.lvt.training.order import order_batches
+from reelpack.lvt.vqvae.train_on_frames import VqvaeTraining, train_vqvae
+from reelpack.lvt.vqvae.training_settings import VqvaeTrainSettings
 from tests.lvt.training import events, small_vqvae
 from tests.lvt.training.killing import Killed, counted, killed_at
-from tests.support.dalle_weights import pictures
+from tests.support.dalle_weights import draw_frames
 
-FRAMES = pictures(0, 12, 16, 16)
+FRAMES = draw_frames(0, 12, 16, 16)
 SETTINGS = replace(small_vqvae.SETTINGS, batch=5)
 RESULTS = ("model.safetensors", "metrics.csv", "reconstructions.png")
-run = partial(train, device="cpu")
+run = partial(train_vqvae, device="cpu")
 
 
 def results(folder):
@@ -42,10 +43,10 @@ def test_two_runs_give_equal_bytes(unbroken, tmp_path):
 
 @pytest.mark.parametrize("at", [1, 4, 6, 11])
 def test_a_killed_run_goes_on_to_the_same_bytes(unbroken, tmp_path, at):
-    with killed_at(Training, at) as done:
+    with killed_at(VqvaeTraining, at) as done:
         run(FRAMES, SETTINGS, tmp_path)
     assert not any((tmp_path / name).exists() for name in RESULTS)
-    with counted(Training) as redone:
+    with counted(VqvaeTraining) as redone:
         run(FRAMES, SETTINGS, tmp_path)
     assert results(tmp_path) == unbroken
     assert [*done, *redone] == [*range(at), *range(at // 4 * 4, 12)]
@@ -78,7 +79,7 @@ def test_a_done_training_is_not_done_again(unbroken, tmp_path, monkeypatch):
     run(FRAMES, SETTINGS, tmp_path)
     for name in RESULTS:
         (tmp_path / name).unlink()
-    monkeypatch.setattr(Training, "advance", None)
+    monkeypatch.setattr(VqvaeTraining, "advance", None)
     run(FRAMES, SETTINGS, tmp_path)
     assert results(tmp_path) == unbroken
 
@@ -114,7 +115,7 @@ def test_it_learns_and_writes_what_it_did(tmp_path):
 
 def test_long_trainings_keep_few_rows_and_the_last():
     settings = replace(SETTINGS, steps=2001)
-    training = Training(FRAMES, settings, fabric=make_fabric("cpu"))
+    training = VqvaeTraining(FRAMES, settings, fabric=make_fabric("cpu"))
     training.step = 1998
     for _ in range(3):
         training.advance()
@@ -137,7 +138,7 @@ def test_pictures_on_the_way_change_nothing(unbroken, tmp_path):
 def test_tensorboard_shows_the_metrics_once_however_often_it_is_killed(tmp_path):
     run_logged = partial(run, FRAMES, SETTINGS, tmp_path, events=tmp_path / "events")
     for at in (6, 11):
-        with killed_at(Training, at):
+        with killed_at(VqvaeTraining, at):
             run_logged()
     run_logged()
     run_logged()
@@ -157,7 +158,7 @@ def test_a_plateau_ends_a_training(tmp_path):
     rows = list(csv.DictReader((tmp_path / "unbroken" / "metrics.csv").open()))
     assert 9 <= int(rows[-1]["step"]) < 60
     assert int(rows[-1]["step"]) % 3 == 0
-    with killed_at(Training, 7):
+    with killed_at(VqvaeTraining, 7):
         run(FRAMES, PLATEAU, tmp_path / "killed")
     run(FRAMES, PLATEAU, tmp_path / "killed")
     assert results(tmp_path / "killed") == results(tmp_path / "unbroken")
@@ -182,7 +183,7 @@ class Clips:
 def test_per_clip_every_round_takes_one_frame_of_each(tmp_path):
     clips = Clips()
     settings = replace(SETTINGS, per_clip=True, batch=3, checkpoint_every=100)
-    training = Training(clips, settings, fabric=make_fabric("cpu"))
+    training = VqvaeTraining(clips, settings, fabric=make_fabric("cpu"))
     clips.read.clear()
     for _ in range(12):
         training.advance()
@@ -207,13 +208,13 @@ def test_bf16_learns(tmp_path):
 
 
 def test_batches_pass_through_shuffled_rounds():
-    order = batch_order(10, 4, 7)
+    order = order_batches(10, 4, 7)
     seen = np.concatenate([order(step) for step in range(5)])
     assert sorted(seen[:10]) == sorted(seen[10:]) == list(range(10))
     assert seen[:10].tolist() != seen[10:].tolist()
-    fresh = batch_order(10, 4, 7)
+    fresh = order_batches(10, 4, 7)
     assert fresh(3).tolist() == order(3).tolist()
-    assert batch_order(3, 8, 0)(0).tolist().count(0) >= 2
+    assert order_batches(3, 8, 0)(0).tolist().count(0) >= 2
 
 
 def test_settings_come_from_a_card():
@@ -221,8 +222,8 @@ def test_settings_come_from_a_card():
         "architecture": {"layers": 2},
         "training": {"steps": 9, "batch": 3, "betas": [0.9, 0.9]},
     }
-    settings = TrainSettings.from_card(card, image_size=64)
-    assert settings == TrainSettings(Architecture(layers=2), image_size=64, steps=9, batch=3)
+    settings = VqvaeTrainSettings.from_card(card, image_size=64)
+    assert settings == VqvaeTrainSettings(Architecture(layers=2), image_size=64, steps=9, batch=3)
 
 
 @pytest.mark.parametrize(
@@ -235,14 +236,14 @@ def test_settings_come_from_a_card():
 )
 def test_wrong_cards_are_user_errors(training, message):
     with pytest.raises(UserError, match=message):
-        TrainSettings.from_card({"training": training}, image_size=64)
+        VqvaeTrainSettings.from_card({"training": training}, image_size=64)
 
 
 def test_wrong_frames_are_user_errors(tmp_path):
     with pytest.raises(UserError, match="no frame"):
         run([], SETTINGS, tmp_path)
     with pytest.raises(UserError, match=r"expected uint8\[16, 16, 3\]"):
-        run(pictures(0, 3, 20, 16), SETTINGS, tmp_path)
+        run(draw_frames(0, 3, 20, 16), SETTINGS, tmp_path)
     with pytest.raises(UserError, match="image size 18"):
         replace(SETTINGS, image_size=18)
 

@@ -19,7 +19,7 @@ _BATCH_ROWS = 65536
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenClip:
     """A finished clip.
 
     Attributes:
@@ -32,7 +32,9 @@ class Chosen:
     number: int
 
 
-def choose_clips(manifest: Path, ledgers: Sequence[Path], most: int) -> tuple[list[Chosen], int]:
+def choose_clips(
+    manifest: Path, ledgers: Sequence[Path], most: int
+) -> tuple[list[ChosenClip], int]:
     """Choose among the finished clips of a split; memory holds a byte per clip of it.
 
     Args:
@@ -47,7 +49,7 @@ def choose_clips(manifest: Path, ledgers: Sequence[Path], most: int) -> tuple[li
         DamagedError: manifest or ledger cannot be read.
         UserError: they do not belong together.
     """
-    finished = [_finished(path) for path in ledgers]
+    finished = [_read_finished(path) for path in ledgers]
     total = sum(int(of_shard.sum()) for of_shard in finished)
     wanted = set(evenly(range(total), most))
     rows = enumerate(_walk(manifest, ledgers, finished))
@@ -57,7 +59,7 @@ def choose_clips(manifest: Path, ledgers: Sequence[Path], most: int) -> tuple[li
     return chosen, total
 
 
-def _finished(ledger: Path) -> NDArray[np.bool_]:
+def _read_finished(ledger: Path) -> NDArray[np.bool_]:
     with reading(ledger):
         status = pq.read_table(ledger, columns=["status"])["status"]
         found: NDArray[np.bool_] = pc.equal(status, "ok").to_numpy()
@@ -66,7 +68,7 @@ def _finished(ledger: Path) -> NDArray[np.bool_]:
 
 def _walk(
     manifest: Path, ledgers: Sequence[Path], finished: Sequence[NDArray[np.bool_]]
-) -> Iterator[Chosen]:
+) -> Iterator[ChosenClip]:
     """Yield the finished clips in list order: a ledger has its shard's clips in that order too."""
     rows, taken = [0] * len(ledgers), [0] * len(ledgers)
     with reading(manifest), pq.ParquetFile(manifest) as file:
@@ -74,22 +76,22 @@ def _walk(
             clips = zip(*(batch.column(name).to_pylist() for name in (0, 1)), strict=True)
             for clip_id, shard in clips:
                 if shard >= len(ledgers) or rows[shard] == len(finished[shard]):
-                    raise _other_list(manifest, shard)
+                    raise _name_other_list(manifest, shard)
                 if finished[shard][rows[shard]]:
-                    yield Chosen(clip_id, shard, taken[shard])
+                    yield ChosenClip(clip_id, shard, taken[shard])
                     taken[shard] += 1
                 rows[shard] += 1
     for shard, count in enumerate(rows):
         if count != len(finished[shard]):
-            raise _other_list(manifest, shard)
+            raise _name_other_list(manifest, shard)
 
 
-def _check_name(clip: Chosen, manifest: Path, ledger: Path) -> None:
+def _check_name(clip: ChosenClip, manifest: Path, ledger: Path) -> None:
     with reading(ledger):
         rows = pq.read_table(ledger, columns=["clip_id"], filters=[("status", "==", "ok")])
     if rows["clip_id"][clip.number].as_py() != clip.clip_id:
-        raise _other_list(manifest, clip.shard)
+        raise _name_other_list(manifest, clip.shard)
 
 
-def _other_list(manifest: Path, shard: int) -> UserError:
+def _name_other_list(manifest: Path, shard: int) -> UserError:
     return UserError(f"{manifest}: shard {shard:05d} was made from another list")

@@ -27,7 +27,7 @@ def count_codes(shards: Iterable[Path], *, codebooks: int, codes: int) -> Counts
         int64[codebooks, codes], how often each code occurs.
 
     Raises:
-        DamagedError: a shard cannot be read, or holds what is no code of this model.
+        DamagedError: a shard cannot be read, or holds what is not a code of this model.
     """
     counts = np.zeros((codebooks, codes), np.int64)
     for path in shards:
@@ -50,7 +50,7 @@ def perplexity(counts: Counts) -> float:
     return float(np.exp(-(shares * np.log(shares)).sum())) if len(shares) else 0.0
 
 
-def codebook_use(counts: Counts) -> list[dict[str, Any]]:
+def describe_codebooks(counts: Counts) -> list[dict[str, Any]]:
     """Return for every sub-codebook what of it is used.
 
     Args:

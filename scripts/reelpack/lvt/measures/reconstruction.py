@@ -1,6 +1,6 @@
-"""Pictures against what a model makes of their codes.
+"""Frames against what a model makes of their codes.
 
-Errors are those of pictures of 8 bits, as they are written, and are summed as whole numbers: so the
+Errors are those of frames of 8 bits, as they are written, and are summed as whole numbers: so the
 order of clips, and with it the number of shards, changes no digit.
 """
 
@@ -18,19 +18,19 @@ from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError
 from reelpack.core.evenly import evenly
 from reelpack.frames.clip_pixels import EncodeSettings, pixels
-from reelpack.lvt.transformer.sample_files import Codec, decode_codes
+from reelpack.lvt.codec import Codec, decode_video
 
 _LEVELS = 255
-# Half the levels stand for 1 where pictures are -1 to 1.
+# Half the levels stand for 1 where frames are -1 to 1.
 _HALF = _LEVELS / 2
 
 
 @dataclass(frozen=True)
-class Errors:
-    """Sums over pictures.
+class ErrorSums:
+    """Sums over frames.
 
     Attributes:
-        frames: how many pictures.
+        frames: how many frames.
         values: how many values, three per pixel.
         squared: sum of squared differences, in levels of 255.
         absolute: sum of absolute differences, in levels of 255.
@@ -42,25 +42,25 @@ class Errors:
     absolute: int = 0
 
     @classmethod
-    def between(cls, given: Frame, made: Frame) -> Errors:
+    def between(cls, given: Frame, made: Frame) -> ErrorSums:
         """Compare uint8[N, H, W, 3] with uint8[N, H, W, 3]."""
         difference = given.astype(np.int64) - made
         squared, absolute = int(np.square(difference).sum()), int(np.abs(difference).sum())
         return cls(len(given), given.size, squared, absolute)
 
-    def __add__(self, other: Errors) -> Errors:
-        return Errors(
+    def __add__(self, other: ErrorSums) -> ErrorSums:
+        return ErrorSums(
             self.frames + other.frames,
             self.values + other.values,
             self.squared + other.squared,
             self.absolute + other.absolute,
         )
 
-    def figures(self) -> dict[str, float | int | None]:
+    def compute_figures(self) -> dict[str, float | int | None]:
         """Return what the sums come to.
 
         Returns:
-            `frames`; `mse`, the mean squared error of pictures in [-1, 1], the scale of training;
+            `frames`; `mse`, the mean squared error of frames in [-1, 1], the scale of training;
             `mae_255`, the mean absolute error in levels of 255; `psnr_db`, 10 log10(4 / mse), which
             is None where there is no error. All are None without frames.
         """
@@ -100,22 +100,22 @@ def compare(
     """
     count = len(codes[0])
     wanted = evenly(range(count), most)
-    given = _given(clip, settings, wanted, count)
+    given = _read_given(clip, settings, wanted, count)
     pairs = []
     for number, of_set in enumerate(codes):
         originals = np.stack([crops[number] for crops in given])
-        made = decode_codes(codec, of_set[wanted])
+        made = decode_video(codec, of_set[wanted])
         if made.shape != originals.shape:
             raise ClipError(
                 "decode",
-                f"its pictures are {list(originals.shape[1:])} now, those of its codes"
+                f"its frames are {list(originals.shape[1:])} now, those of its codes"
                 f" {list(made.shape[1:])}",
             )
         pairs.append((originals, made))
     return pairs
 
 
-def _given(
+def _read_given(
     clip: Clip, settings: EncodeSettings, wanted: Sequence[int], count: int
 ) -> list[list[Frame]]:
     kept, seen, chosen = [], 0, set(wanted)

@@ -21,9 +21,9 @@ from reelpack.encoders.vqvae import VQVAEEncoder
 from reelpack.frames.clip_pixels import EncodeSettings
 from reelpack.images.contact_sheet import contact_sheet
 from reelpack.jobs.device import set_deterministic
-from reelpack.lvt.measures.choice import Chosen, choose_clips
-from reelpack.lvt.measures.codebooks import codebook_use, count_codes
-from reelpack.lvt.measures.reconstruction import Errors, compare
+from reelpack.lvt.measures.choice import ChosenClip, choose_clips
+from reelpack.lvt.measures.codebooks import count_codes, describe_codebooks
+from reelpack.lvt.measures.reconstruction import ErrorSums, compare
 
 CLIPS = 64
 FRAMES = 16
@@ -37,17 +37,17 @@ _CHOICE = (
 
 
 @dataclass(frozen=True)
-class Look:
+class ClipLook:
     """What was seen of a chosen clip.
 
     Attributes:
         errors: of each crop set; empty where the clip is left out.
         left_out: why it could not be compared, "" when it could.
-        shown: pictures of one crop set as they were given and as they are made, for the sheet.
+        shown: frames of one crop set as they were given and as they are made, for the sheet.
     """
 
     clip_id: str
-    errors: list[Errors]
+    errors: list[ErrorSums]
     left_out: str = ""
     shown: tuple[Frame, Frame] | None = None
 
@@ -75,7 +75,7 @@ class SplitFiles:
         """Names of the shards."""
         return [f"{number:05d}" for number in range(self.shards)]
 
-    def of_codes(self, ending: str) -> list[Path]:
+    def list_codes(self, ending: str) -> list[Path]:
         """Return the codes shards, `safetensors`, or their ledgers, `ledger.parquet`."""
         return [self.codes / f"{name}.{ending}" for name in self.names]
 
@@ -104,10 +104,10 @@ def measure_split(
     sizes = codec.model.architecture
     products = tuple(product_of(result) for result in params["encoded"]["pixels"])
     settings = EncodeSettings(params["encoded"]["encoder"], weights, products, (), device)
-    chosen, total = choose_clips(files.manifest, files.of_codes("ledger.parquet"), CLIPS)
+    chosen, total = choose_clips(files.manifest, files.list_codes("ledger.parquet"), CLIPS)
     looks = _look_at(chosen, files, settings, codec)
     counts = count_codes(
-        files.of_codes("safetensors"), codebooks=sizes.codebooks, codes=sizes.codes
+        files.list_codes("safetensors"), codebooks=sizes.codebooks, codes=sizes.codes
     )
     names = [product.name.replace("/", "_") for product in products]
     values = {
@@ -121,20 +121,20 @@ def measure_split(
                 if look.left_out
             ],
         },
-        "reconstruction": _figures([look for look in looks if look.errors], names),
-        "codebooks": codebook_use(counts),
+        "reconstruction": _collect_figures([look for look in looks if look.errors], names),
+        "codebooks": describe_codebooks(counts),
         "made_with": {**software(device), "weights_sha256": sha256_file(weights)},
     }
-    return values, _sheet(looks, names)
+    return values, _make_sheet(looks, names)
 
 
 def _look_at(
-    chosen: Sequence[Chosen], files: SplitFiles, settings: EncodeSettings, codec: VQVAEEncoder
-) -> list[Look]:
+    chosen: Sequence[ChosenClip], files: SplitFiles, settings: EncodeSettings, codec: VQVAEEncoder
+) -> list[ClipLook]:
     """Look at clips shard by shard, since opening one reads all of its index."""
     weights_sha256 = sha256_file(settings.weights)
     shown = evenly(chosen, SHOWN_CLIPS)
-    looks: dict[Chosen, Look] = {}
+    looks: dict[ChosenClip, ClipLook] = {}
     for number in sorted({clip.shard for clip in chosen}):
         name = files.names[number]
         staged = tuple(folder / f"{name}.tar" for folder in files.pixels)
@@ -161,36 +161,38 @@ def _look(
     codec: VQVAEEncoder,
     *,
     shown_as: int | None,
-) -> Look:
+) -> ClipLook:
     """Compare one clip; the sheet's rows take the crop sets in turn."""
     try:
         pairs = compare(clip, codes, settings, codec=codec, most=FRAMES)
     except ClipError as error:
-        return Look(clip.clip_id, [], left_out=str(error))
+        return ClipLook(clip.clip_id, [], left_out=str(error))
     shown = None if shown_as is None else pairs[shown_as % len(pairs)]
-    return Look(clip.clip_id, [Errors.between(*pair) for pair in pairs], shown=shown)
+    return ClipLook(clip.clip_id, [ErrorSums.between(*pair) for pair in pairs], shown=shown)
 
 
-def _figures(looks: Sequence[Look], names: Sequence[str]) -> dict[str, Any]:
-    sets = [sum((look.errors[n] for look in looks), Errors()) for n in range(len(names))]
+def _collect_figures(looks: Sequence[ClipLook], names: Sequence[str]) -> dict[str, Any]:
+    sets = [sum((look.errors[n] for look in looks), ErrorSums()) for n in range(len(names))]
     return {
-        **sum(sets, Errors()).figures(),
+        **sum(sets, ErrorSums()).compute_figures(),
         "crop_sets": [
-            {"name": name, **errors.figures()} for name, errors in zip(names, sets, strict=True)
+            {"name": name, **errors.compute_figures()}
+            for name, errors in zip(names, sets, strict=True)
         ],
         "clips": [
-            {"clip_id": look.clip_id, **sum(look.errors, Errors()).figures()} for look in looks
+            {"clip_id": look.clip_id, **sum(look.errors, ErrorSums()).compute_figures()}
+            for look in looks
         ],
     }
 
 
-def _sheet(looks: Sequence[Look], names: Sequence[str]) -> Image.Image:
+def _make_sheet(looks: Sequence[ClipLook], names: Sequence[str]) -> Image.Image:
     rows: list[tuple[str, Sequence[Frame]]] = []
     for number, look in enumerate(evenly(looks, SHOWN_CLIPS)):
         if look.shown is None:
             rows.append((f"{look.clip_id} - left out: {look.left_out}", []))
             continue
-        given, made = (list(pictures) for pictures in look.shown)
+        given, made = (list(frames) for frames in look.shown)
         rows.append((f"{look.clip_id} - {names[number % len(names)]}", given))
         rows.append(("from its codes", made))
     if not rows:

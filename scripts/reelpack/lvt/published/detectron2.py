@@ -38,7 +38,7 @@ class Catalogues(NamedTuple):
     metadata: Any
 
 
-def frame_videos(root: Path, *, classes: Mapping[str, int] | None = None) -> Entries:
+def list_frame_videos(root: Path, *, classes: Mapping[str, int] | None = None) -> Entries:
     """List the videos of a frame tree: every folder that holds pictures alone.
 
     Args:
@@ -54,22 +54,22 @@ def frame_videos(root: Path, *, classes: Mapping[str, int] | None = None) -> Ent
         UserError: no such folder, or a class folder without a number.
     """
     entries: Entries = []
-    for folder, names in _picture_folders(root):
+    for folder, names in _find_picture_folders(root):
         entry = {"video_root": str(folder), "image_names": names, "video_idx": len(entries)}
-        entries.append(entry | _class(folder.parent.name, classes))
+        entries.append(entry | _number_class(folder.parent.name, classes))
     return entries
 
 
-def frame_images(root: Path, *, classes: Mapping[str, int] | None = None) -> Entries:
+def list_frame_images(root: Path, *, classes: Mapping[str, int] | None = None) -> Entries:
     """List the pictures of a frame tree: `image_path` and, with `classes`, `class`."""
     return [
-        {"image_path": str(folder / name)} | _class(folder.parent.name, classes)
-        for folder, names in _picture_folders(root)
+        {"image_path": str(folder / name)} | _number_class(folder.parent.name, classes)
+        for folder, names in _find_picture_folders(root)
         for name in names
     ]
 
 
-def pack_videos(pack: Path, *, classes: Mapping[str, int] | None = None) -> Entries:
+def list_pack_videos(pack: Path, *, classes: Mapping[str, int] | None = None) -> Entries:
     """List the videos of an `lvt_codes` pack.
 
     Args:
@@ -86,7 +86,7 @@ def pack_videos(pack: Path, *, classes: Mapping[str, int] | None = None) -> Entr
     try:
         videos = LvtVideos(pack)
     except (OSError, ValueError) as error:
-        raise UserError(f"{pack}: no pack of codes: {error}") from error
+        raise UserError(f"{pack}: not a pack of codes: {error}") from error
     entries: Entries = []
     for number in range(len(videos)):
         video = videos.video(number)
@@ -99,7 +99,7 @@ def pack_videos(pack: Path, *, classes: Mapping[str, int] | None = None) -> Entr
             "latent_names": names,
             "video_idx": number,
         }
-        entries.append(entry | _class(folder.parent.name, classes))
+        entries.append(entry | _number_class(folder.parent.name, classes))
     return entries
 
 
@@ -123,7 +123,7 @@ def register(
     Raises:
         UserError: detectron2 cannot be imported, or the name is taken.
     """
-    catalogues = catalogues or _detectron2()
+    catalogues = catalogues or _import_detectron2()
     if replace:
         _forget(name, catalogues)
     try:
@@ -160,7 +160,7 @@ def register_published(
     for name in done:
         known = classes if name.startswith("kinetics") else None
         tree = root / PUBLISHED[name]
-        entries = _later(_lister(name), tree, known)
+        entries = _defer(_choose_lister(name), tree, known)
         register(name, entries, root=tree.parent, catalogues=catalogues, replace=replace)
     return done
 
@@ -185,7 +185,7 @@ def register_frames(
     Raises:
         UserError: detectron2 cannot be imported, or the name is taken.
     """
-    entries = _later(_lister(name), tree, classes)
+    entries = _defer(_choose_lister(name), tree, classes)
     register(name, entries, root=tree, catalogues=catalogues, replace=replace)
 
 
@@ -209,21 +209,21 @@ def register_pack(
     Raises:
         UserError: detectron2 cannot be imported, or the name is taken.
     """
-    entries = _later(pack_videos, pack, classes)
+    entries = _defer(list_pack_videos, pack, classes)
     register(name, entries, root=pack, catalogues=catalogues, replace=replace)
 
 
-def _lister(name: str) -> Callable[..., Entries]:
-    return frame_videos if name.endswith(VIDEOS_SUFFIX) else frame_images
+def _choose_lister(name: str) -> Callable[..., Entries]:
+    return list_frame_videos if name.endswith(VIDEOS_SUFFIX) else list_frame_images
 
 
-def _later(
+def _defer(
     lister: Callable[..., Entries], folder: Path, classes: Mapping[str, int] | None
 ) -> Callable[[], Entries]:
     return lambda: lister(folder, classes=classes)
 
 
-def _detectron2() -> Catalogues:
+def _import_detectron2() -> Catalogues:
     try:
         data = import_module("detectron2.data")
     except ImportError as error:
@@ -237,7 +237,7 @@ def _forget(name: str, catalogues: Catalogues) -> None:
         getattr(catalogue, table, catalogue).pop(name, None)
 
 
-def _picture_folders(root: Path) -> list[tuple[Path, list[str]]]:
+def _find_picture_folders(root: Path) -> list[tuple[Path, list[str]]]:
     """List the folders with pictures alone, sorted by path, with the pictures' names."""
     if not root.is_dir():
         raise UserError(f"{root}: no such folder of frames")
@@ -250,7 +250,7 @@ def _picture_folders(root: Path) -> list[tuple[Path, list[str]]]:
     return sorted(found, key=lambda video: os.fsencode(video[0]))
 
 
-def _class(folder: str, classes: Mapping[str, int] | None) -> dict[str, int]:
+def _number_class(folder: str, classes: Mapping[str, int] | None) -> dict[str, int]:
     if classes is None:
         return {}
     if folder not in classes:

@@ -60,12 +60,12 @@ def read_config(path: Path) -> Config:
     """Return a configuration with what it is laid over, texts of tuples as lists.
 
     Raises:
-        UserError: a file is missing or no mapping, or the bases go round in a circle.
+        UserError: a file is missing or not a mapping, or the bases go round in a circle.
     """
     return _read(path, ())
 
 
-def vqvae_card(
+def make_vqvae_card(
     config: Config, *, dataset: str, split: str, frames: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return a model card (`models/*.yaml`) for a VQ-VAE's configuration.
@@ -80,7 +80,7 @@ def vqvae_card(
         UserError: the configuration is of another kind of model.
     """
     _check(config, _VQVAE_FIXED)
-    filters = _equal(
+    filters = _get_equal(
         config,
         "MODEL.ENCODER.NF",
         "MODEL.GENERATOR.NF",
@@ -99,8 +99,8 @@ def vqvae_card(
         "frames": dict(frames),
         "architecture": {
             "filters": filters,
-            "residual_channels": _equal(config, *(f"{p}.RES_CHANNELS" for p in parts)),
-            "layers": _equal(config, *(f"{part}.N_LAYERS" for part in parts)),
+            "residual_channels": _get_equal(config, *(f"{p}.RES_CHANNELS" for p in parts)),
+            "layers": _get_equal(config, *(f"{part}.N_LAYERS" for part in parts)),
             "codebooks": _get(config, "MODEL.CODEBOOK.NUM", 1),
             "codes": _get(config, "MODEL.CODEBOOK.SIZE", 512),
         },
@@ -108,13 +108,13 @@ def vqvae_card(
             "steps": _get(config, "SOLVER.MAX_ITER", 40_000),
             "batch": _get(config, "SOLVER.IMS_PER_BATCH", 32),
             "learning_rate": _get(config, "SOLVER.LR_G", 1e-4),
-            "seed": _seed(config),
+            "seed": _read_seed(config),
             **({"per_clip": True} if of_videos else {}),
         },
     }
 
 
-def transformer_card(config: Config) -> dict[str, Any]:
+def make_transformer_card(config: Config) -> dict[str, Any]:
     """Return `architecture:` and `training:` of a transformer's card.
 
     Raises:
@@ -154,7 +154,7 @@ def transformer_card(config: Config) -> dict[str, Any]:
             "learning_rate": _get(config, "SOLVER.LR_G", 1e-4),
             "alpha": _get(config, "SOLVER.RMSPROP.ALPHA_G", 0.99),
             "momentum": _get(config, "SOLVER.RMSPROP.MOMENTUM_G", 0.0),
-            "seed": _seed(config),
+            "seed": _read_seed(config),
         },
     }
 
@@ -165,33 +165,33 @@ def _read(path: Path, above: Sequence[Path]) -> Config:
         raise UserError(f"{path}: is its own {BASE}")
     config = load_yaml(path)
     if not isinstance(config, dict):
-        raise UserError(f"{path}: no mapping")
+        raise UserError(f"{path}: not a mapping")
     base = config.pop(BASE, None)
-    change: Config = _literal(config)
+    change: Config = _parse_literals(config)
     if base is None:
         return change
-    return _laid_over(_read(path.parent / Path(base).expanduser(), (*above, path)), change)
+    return _lay_over(_read(path.parent / Path(base).expanduser(), (*above, path)), change)
 
 
-def _laid_over(base: Config, change: Config) -> Config:
+def _lay_over(base: Config, change: Config) -> Config:
     merged = dict(base)
     for key, value in change.items():
         both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-        merged[key] = _laid_over(merged[key], value) if both else value
+        merged[key] = _lay_over(merged[key], value) if both else value
     return merged
 
 
-def _literal(value: Any) -> Any:
+def _parse_literals(value: Any) -> Any:
     """Turn texts that Python would read as a tuple or a number into what they say."""
     if isinstance(value, dict):
-        return {key: _literal(part) for key, part in value.items()}
+        return {key: _parse_literals(part) for key, part in value.items()}
     if isinstance(value, str):
         try:
             value = ast.literal_eval(value)
         except (ValueError, SyntaxError):
             return value
     if isinstance(value, list | tuple):
-        return [_literal(part) for part in value]
+        return [_parse_literals(part) for part in value]
     return value
 
 
@@ -199,20 +199,20 @@ def _get(config: Config, key: str, default: Any) -> Any:
     value: Any = config
     for part in key.split("."):
         if not isinstance(value, dict):
-            raise UserError(f"{key}: stands below something that is no mapping")
+            raise UserError(f"{key}: stands below something that is not a mapping")
         if part not in value:
             return default
         value = value[part]
     return value
 
 
-def _seed(config: Config) -> Any:
-    """The seed; -1 and none leave it to chance there, and here give the published one."""
+def _read_seed(config: Config) -> Any:
+    """Return the seed; -1 and none leave it to chance there, and here give the published one."""
     seed = _get(config, "SEED", -1)
     return _SEED if seed == -1 else seed
 
 
-def _equal(config: Config, *keys: str, defaults: Sequence[Any] | None = None) -> Any:
+def _get_equal(config: Config, *keys: str, defaults: Sequence[Any] | None = None) -> Any:
     """Return the one value that all of these keys must have."""
     values = [
         _get(config, key, default)

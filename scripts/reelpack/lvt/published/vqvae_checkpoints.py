@@ -1,18 +1,16 @@
-"""The checkpoints of github rakhimovv/lvt: a VQ-VAE in three files, read and written.
+"""The VQ-VAEs' checkpoints of github rakhimovv/lvt: three files each, read and written.
 
 `netE/model_final.pth`, `netG/model_final.pth` and `netC/model_final.pth` hold encoder, generator and
 codebook, each a mapping with the parameters under `model`. A model of one codebook has its tables
-without the number `ve.0` before them. Files of the kind are pickles: only tensors and plain
-containers are admitted.
+without the number `ve.0` before them.
 """
 
 from __future__ import annotations
 
-import pickle
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,33 +19,10 @@ from reelpack.config.lvt_files import FILE, FOLDERS
 from reelpack.core.errors import UserError
 from reelpack.core.files import replace_file
 from reelpack.encoders.vqvae import VQVAE, Architecture
+from reelpack.lvt.published.pth_files import read_checkpoint
 
 _FIRST_CODEBOOK = "ve.0."
 _BLOCK = re.compile(r"layers\.(\d+)\.block\.1\.weight")
-
-
-def read_checkpoint(path: Path) -> dict[str, Tensor]:
-    """Return the parameters of one checkpoint file by name.
-
-    The names lose the `module.` that training on several GPUs puts before them.
-
-    Raises:
-        UserError: no such file, or it holds no parameters, or more than tensors and containers.
-    """
-    try:
-        state: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file") from error
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: no checkpoint of tensors alone: {reason}") from error
-    tensors = state.get("model", state) if isinstance(state, Mapping) else None
-    if not isinstance(tensors, Mapping) or not tensors:
-        raise UserError(f"{path}: holds no parameters under 'model'")
-    if wrong := [name for name, value in tensors.items() if not isinstance(value, Tensor)]:
-        raise UserError(f"{path}: {wrong[0]!r} is no tensor")
-    wrapped = all(name.startswith("module.") for name in tensors)
-    return {name.removeprefix("module.") if wrapped else name: t for name, t in tensors.items()}
 
 
 def load_published(folder: Path) -> VQVAE:
@@ -65,12 +40,25 @@ def load_published(folder: Path) -> VQVAE:
         parts["codebook"] = {_FIRST_CODEBOOK + name: t for name, t in codebook.items()}
     tensors = {f"{part}.{name}": t for part, group in parts.items() for name, t in group.items()}
     try:
-        model = VQVAE(_architecture(parts))
+        model = VQVAE(_read_architecture(parts))
         model.load_state_dict(tensors)
     except (KeyError, IndexError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:300]
-        raise UserError(f"{folder}: its files are no VQ-VAE of this kind: {reason}") from error
+        raise UserError(f"{folder}: its files are not a VQ-VAE of this kind: {reason}") from error
     return model.eval()
+
+
+def check_architecture(model: VQVAE, wanted: Architecture, *, where: Path) -> None:
+    """Raise UserError unless a model's sizes are those that a card says."""
+    found = asdict(model.architecture)
+    wrong = [
+        f"{key} {found[key]}, the card says {value}"
+        for key, value in asdict(wanted).items()
+        # Without residual blocks their inner width is not a part of the model.
+        if found[key] != value and (key != "residual_channels" or found["layers"])
+    ]
+    if wrong:
+        raise UserError(f"{where}: architecture: {'; '.join(wrong)}")
 
 
 def save_published(model: VQVAE, folder: Path) -> None:
@@ -86,14 +74,14 @@ def save_published(model: VQVAE, folder: Path) -> None:
             torch.save({"model": tensors}, temporary)
 
 
-def _architecture(parts: Mapping[str, Mapping[str, Tensor]]) -> Architecture:
+def _read_architecture(parts: Mapping[str, Mapping[str, Tensor]]) -> Architecture:
     """Read the sizes off the tensors; a file of another model lacks some of the names."""
     encoder = parts["encoder"]
     blocks = [name for name in encoder if _BLOCK.fullmatch(name)]
     tables = [t for name, t in parts["codebook"].items() if name.endswith("embedding.weight")]
     if not tables:
         raise KeyError("no codebook")
-    # Without residual blocks their inner width is no part of the model.
+    # Without residual blocks their inner width is not a part of the model.
     return Architecture(
         filters=encoder["layers.4.weight"].shape[0],
         residual_channels=encoder[blocks[0]].shape[0] if blocks else 1,

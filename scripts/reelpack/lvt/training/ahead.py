@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Generic, TypeVar
 
 Batch = TypeVar("Batch")
-# A GPU waits for pictures to be decoded; on a CPU the same cores would do both.
+# A GPU waits for frames to be decoded; on a CPU the same cores would do both.
 STEPS_AHEAD = {"cpu": 0, "cuda": 4}
 
 

@@ -98,7 +98,7 @@ def make_fabric(device: str, *, devices: int = 1, precision: str = "fp32") -> Fa
     )
 
 
-def share_of(fabric: Fabric) -> Share:
+def find_share(fabric: Fabric) -> Share:
     """Return which part of every batch this process has."""
     return Share(rank=fabric.global_rank, of=fabric.world_size)
 

@@ -16,7 +16,7 @@ from reelpack.lvt.training.share import Share
 CHECKPOINT = "checkpoint.pt"
 
 
-class Training(Protocol):
+class Looped(Protocol):
     """A training between two steps.
 
     Attributes:
@@ -33,7 +33,7 @@ class Training(Protocol):
 
     @property
     def done(self) -> bool:
-        """Whether there is no further step."""
+        """Whether all steps are done."""
         ...
 
     def advance(self) -> str | None:
@@ -59,7 +59,7 @@ class Training(Protocol):
 
 
 @dataclass(frozen=True)
-class Plan:
+class LoopSettings:
     """How a training is run; none of it changes the result.
 
     Attributes:
@@ -77,32 +77,32 @@ class Plan:
     title: str
 
 
-def run(training: Training, plan: Plan) -> None:
+def run_loop(training: Looped, settings: LoopSettings) -> None:
     """Do all steps that are left, and publish; of several processes the first one writes.
 
     Args:
         training: fresh; it takes up the folder's checkpoint, if that was made from the same.
-        plan: how.
+        settings: how.
     """
-    checkpoint = plan.folder / CHECKPOINT
+    checkpoint = settings.folder / CHECKPOINT
     is_first = training.share.rank == 0
     resume(training, checkpoint)
-    if is_first and plan.events and not training.done:
-        training.metrics.open_events(plan.events, step=training.step)
+    if is_first and settings.events and not training.done:
+        training.metrics.open_events(settings.events, step=training.step)
     try:
-        _go_on(training, plan, is_first=is_first)
+        _go_on(training, settings, is_first=is_first)
     finally:
         training.metrics.close()
     if is_first:
-        training.publish(plan.folder)
+        training.publish(settings.folder)
 
 
-def _go_on(training: Training, plan: Plan, *, is_first: bool) -> None:
+def _go_on(training: Looped, settings: LoopSettings, *, is_first: bool) -> None:
     with tqdm(
-        total=plan.steps,
+        total=settings.steps,
         initial=training.step,
         unit="step",
-        desc=plan.title,
+        desc=settings.title,
         disable=not is_first,
     ) as bar:
         while not training.done:
@@ -110,12 +110,12 @@ def _go_on(training: Training, plan: Plan, *, is_first: bool) -> None:
             bar.update()
             if shown is not None:
                 bar.set_postfix_str(shown, refresh=False)
-            if is_first and (training.step % plan.checkpoint_every == 0 or training.done):
-                save(training, plan.folder / CHECKPOINT)
+            if is_first and (training.step % settings.checkpoint_every == 0 or training.done):
+                save(training, settings.folder / CHECKPOINT)
                 training.metrics.flush()
 
 
-def save(training: Training, checkpoint: Path) -> None:
+def save(training: Looped, checkpoint: Path) -> None:
     """Write everything that going on needs."""
     state = {
         "identity": training.identity,
@@ -127,7 +127,7 @@ def save(training: Training, checkpoint: Path) -> None:
         torch.save(state, temporary)
 
 
-def resume(training: Training, checkpoint: Path) -> None:
+def resume(training: Looped, checkpoint: Path) -> None:
     """Take up a checkpoint, unless it is of other data or settings."""
     if not checkpoint.is_file():
         return

@@ -18,7 +18,7 @@ METRICS_ROWS = 500
 class Metrics:
     """What was measured at some of the steps.
 
-    The rows are the training's result; events bear the time, and are none.
+    The rows are the training's result; events bear the time, and are not part of it.
 
     Args:
         names: of the figures, the columns behind `step`.
@@ -39,7 +39,7 @@ class Metrics:
         return step % self._every == 0
 
     def add(self, step: int, figures: Mapping[str, float]) -> None:
-        """Keep a step's figures; one that is missing or no number stays empty."""
+        """Keep a step's figures; one that is missing or not a number stays empty."""
         row = [figures.get(name, math.nan) for name in self.names]
         self.rows.append([step, *row])
         if self._writer is not None:
@@ -47,8 +47,8 @@ class Metrics:
                 if not math.isnan(value):
                     self._writer.add_scalar(name, value, step)
 
-    def picture(self, step: int, name: str, pixels: Frame) -> None:
-        """Show a picture, uint8[H, W, 3], in TensorBoard."""
+    def show_picture(self, step: int, name: str, pixels: Frame) -> None:
+        """Show a picture of pixels, uint8[H, W, 3], in TensorBoard."""
         if self._writer is not None:
             self._writer.add_image(name, pixels, step, dataformats="HWC")
 
@@ -77,9 +77,12 @@ class Metrics:
 
     def write_csv(self, path: Path) -> None:
         """Write the rows."""
-        lines = [",".join(("step", *self.names)), *(",".join(map(_text, row)) for row in self.rows)]
+        lines = [
+            ",".join(("step", *self.names)),
+            *(",".join(map(_format, row)) for row in self.rows),
+        ]
         write_bytes(path, ("\n".join(lines) + "\n").encode())
 
 
-def _text(value: Any) -> str:
+def _format(value: Any) -> str:
     return "" if math.isnan(value) else repr(value)

@@ -12,7 +12,7 @@ Indices = np.ndarray[Any, np.dtype[np.int64]]
 Order = Callable[[int], Indices]
 
 
-def batch_order(count: int, batch: int, seed: int) -> Order:
+def order_batches(count: int, batch: int, seed: int) -> Order:
     """Return the function from a step to the items of its batch, int64[batch].
 
     The items pass in shuffled rounds; a round's order depends on nothing but seed and round.
@@ -22,10 +22,10 @@ def batch_order(count: int, batch: int, seed: int) -> Order:
     def shuffled(round_number: int) -> Indices:
         return np.random.default_rng([seed, round_number]).permutation(count)
 
-    return _steps(shuffled, count, batch)
+    return _cut_rounds(shuffled, count, batch)
 
 
-def clip_order(counts: Sequence[int], batch: int, seed: int) -> Order:
+def order_clips(counts: Sequence[int], batch: int, seed: int) -> Order:
     """Return the function from a step to the frames of its batch, int64[batch].
 
     A round passes every clip once, in shuffled order, and takes one of its frames, drawn anew in
@@ -46,10 +46,10 @@ def clip_order(counts: Sequence[int], batch: int, seed: int) -> Order:
         frames: Indices = (starts + noise.integers(lengths))[clips]
         return frames
 
-    return _steps(drawn, len(lengths), batch)
+    return _cut_rounds(drawn, len(lengths), batch)
 
 
-def _steps(passed: Callable[[int], Indices], count: int, batch: int) -> Order:
+def _cut_rounds(passed: Callable[[int], Indices], count: int, batch: int) -> Order:
     """Cut rounds of `count` items, one behind the other, into batches."""
 
     def indices(step: int) -> Indices:

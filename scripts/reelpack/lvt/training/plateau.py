@@ -42,7 +42,7 @@ class Plateau:
 
     def _end(self, mean: float) -> None:
         self._sum, self.steps = None, 0
-        # A loss that is no number is no improvement either.
+        # A loss that is not a number is not an improvement either.
         if mean < self.best * (1 - self.min_improvement):
             self.best, self.misses = mean, 0
         else:

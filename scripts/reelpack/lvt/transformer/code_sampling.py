@@ -7,78 +7,93 @@ neither on those drawn beside it nor on how it is computed.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from reelpack.config.transformer_sizes import Triple
 from reelpack.core.errors import UserError
-from reelpack.lvt.transformer.model import VideoTransformer, cut
+from reelpack.lvt.transformer.model import SliceReader, VideoTransformer, take_slices
 from reelpack.lvt.transformer.stepping import SliceStepper
-from reelpack.lvt.transformer.subscale import Tables
+
+# From float[B, width] and a position to its codes, int64[B, codebooks].
+Chooser = Callable[[Tensor, int], Tensor]
+
+
+@dataclass(frozen=True)
+class DrawSettings:
+    """What is drawn.
+
+    Attributes:
+        length: frames of a video, the given ones among them.
+        seed: decides, with a sample's number, all its draws.
+        samples: the numbers of the samples, by default 0 to B - 1.
+        temperature: divides the scores; 0 takes the likeliest code.
+    """
+
+    length: int
+    seed: int
+    samples: Sequence[int] | None = None
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.temperature < math.inf:
+            raise UserError(f"temperature {self.temperature}; allowed: at least 0")
 
 
 @torch.inference_mode()
-def generate(
-    model: VideoTransformer,
-    prime: Tensor,
-    *,
-    frames: int,
-    seed: int,
-    samples: Sequence[int] | None = None,
-    temperature: float = 1.0,
-    cached: bool = True,
+def draw_videos(
+    model: VideoTransformer, prime: Tensor, settings: DrawSettings, *, cached: bool = True
 ) -> Tensor:
     """Draw continuations of videos.
 
     Args:
         model: in evaluation mode.
         prime: int64[B, codebooks, n, H, W], the first n frames of each video, n at least 0.
-        frames: length of the videos to return.
-        seed: decides, with a sample's number, all its draws.
-        samples: the numbers of the samples, by default 0 to B - 1.
-        temperature: divides the scores; 0 takes the likeliest code.
+        settings: what is drawn.
         cached: keep keys and values of finished positions. Without it every position reads its whole
             slice again, which is the plain method and gives the same codes up to rounding.
 
     Returns:
-        int64[B, codebooks, frames, H, W]; the first n frames are `prime`.
+        int64[B, codebooks, length, H, W]; the first n frames are `prime`.
 
     Raises:
-        UserError: a shape that does not suit the model, or a negative temperature.
+        UserError: a shape or codes that do not suit the model.
     """
     batch, codebooks, primed, height, width = prime.shape
-    if not 0 <= temperature < math.inf:
-        raise UserError(f"temperature {temperature}; allowed: at least 0")
-    if primed > frames:
-        raise UserError(f"{primed} frames to start from, but only {frames} are asked for")
+    if primed > settings.length:
+        raise UserError(f"{primed} frames to start from, but only {settings.length} are asked for")
     if prime.numel() and not 0 <= prime.min() <= prime.max() < model.sizes.codes:
         raise UserError(
             f"codes reach from {prime.min()} to {prime.max()}, the model knows 0 to"
             f" {model.sizes.codes - 1}"
         )
-    numbers = range(batch) if samples is None else samples
-    shape = (codebooks, frames, height, width)
-    noise = uniform_noise(seed, numbers, shape)
+    numbers = range(batch) if settings.samples is None else settings.samples
+    shape = (codebooks, settings.length, height, width)
+    noise = draw_noise(settings.seed, numbers, shape)
     codes = prime.new_zeros((batch, *shape))
     codes[:, :, :primed] = prime
-    plan = model.plan(codes)
-    given = (plan.positions < primed * height * width).sum(dim=1).tolist()
+    tables = model.make_tables(codes)
+    given = (tables.positions < primed * height * width).sum(dim=1).tolist()
     for number, known in enumerate(given):
-        if known == plan.positions.shape[1]:
+        if known == tables.positions.shape[1]:
             continue
         slices = torch.full((batch,), number, device=codes.device)
-        draws = cut(noise, slices.cpu(), plan)
-        part = cut(codes, slices, plan)
-        context = model.encoder(codes, slices, plan)
+        draws = take_slices(noise, slices.cpu(), tables)
+        part = take_slices(codes, slices, tables)
+        choose = partial(_draw_position, model, draws, temperature=settings.temperature)
+        context = model.encoder(codes, slices, tables)
         draw = _draw_cached if cached else _draw_plainly
-        draw(model, part, context, plan, draws, known=known, temperature=temperature)
-        codes.flatten(2)[:, :, plan.positions[number].to(codes.device)] = part
+        draw(model.decoder, part, context, tables.shape, known=known, choose=choose)
+        codes.flatten(2)[:, :, tables.positions[number].to(codes.device)] = part
     return codes
 
 
-def uniform_noise(seed: int, samples: Sequence[int], shape: Sequence[int]) -> Tensor:
+def draw_noise(seed: int, samples: Sequence[int], shape: Sequence[int]) -> Tensor:
     """Return float64[len(samples), *shape] in [0, 1), each sample from its own generator."""
     arrays = [np.random.default_rng([seed, number]).random(tuple(shape)) for number in samples]
     return torch.from_numpy(np.stack(arrays))
@@ -105,52 +120,47 @@ def draw_codes(logits: Tensor, noise: Tensor, temperature: float) -> Tensor:
 
 
 def _draw_position(
-    model: VideoTransformer, x: Tensor, draws: Tensor, *, temperature: float
+    model: VideoTransformer, draws: Tensor, x: Tensor, position: int, *, temperature: float
 ) -> Tensor:
     """Draw all codes of one position, int64[B, codebooks], from float[B, width]."""
     predictor = model.ch_predictor
     normed = predictor.layer_norm(x)
     known = torch.empty(0, len(x), dtype=torch.int64, device=x.device)
     for k in range(model.sizes.codebooks):
-        chosen = draw_codes(predictor.score(normed, known), draws[:, k], temperature)
+        chosen = draw_codes(predictor.score(normed, known), draws[:, k, position], temperature)
         known = torch.cat([known, chosen[None]])
     return known.t()
 
 
 def _draw_plainly(
-    model: VideoTransformer,
+    decoder: SliceReader,
     part: Tensor,
     context: Tensor,
-    plan: Tables,
-    draws: Tensor,
+    shape: Triple,
     *,
     known: int,
-    temperature: float,
+    choose: Chooser,
 ) -> None:
     """Fill in int64[B, codebooks, N] from position `known` on, reading the slice for each."""
     for position in range(known, part.shape[2]):
-        x = model.decoder(part, context, plan.shape)[:, position]
-        part[:, :, position] = _draw_position(
-            model, x, draws[:, :, position], temperature=temperature
-        )
+        x = decoder(part, context, shape)[:, position]
+        part[:, :, position] = choose(x, position)
 
 
 def _draw_cached(
-    model: VideoTransformer,
+    decoder: SliceReader,
     part: Tensor,
     context: Tensor,
-    plan: Tables,
-    draws: Tensor,
+    shape: Triple,
     *,
     known: int,
-    temperature: float,
+    choose: Chooser,
 ) -> None:
     """As `_draw_plainly`, but each position is read once."""
-    stepper = SliceStepper(model.decoder, context, plan.shape)
+    stepper = SliceStepper(decoder, context, shape)
     if known:
         stepper.prefill(part, known)
     for position in range(known, part.shape[2]):
-        x = stepper.read(position)
-        codes = _draw_position(model, x, draws[:, :, position], temperature=temperature)
+        codes = choose(stepper.read(position), position)
         part[:, :, position] = codes
         stepper.write(position, codes)

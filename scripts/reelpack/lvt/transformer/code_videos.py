@@ -18,7 +18,7 @@ from reelpack.packs.lvt_codes import LvtVideos
 Codes = npt.NDArray[Any]
 
 
-class Videos(Protocol):
+class CodeVideos(Protocol):
     """Videos in a fixed order.
 
     Attributes:
@@ -42,14 +42,14 @@ class PackVideos:
         folder: the pack.
 
     Raises:
-        UserError: `videos.csv` is missing or is no such list.
+        UserError: `videos.csv` is missing or is not such a list.
     """
 
     def __init__(self, folder: Path) -> None:
         try:
             self._videos = LvtVideos(folder)
         except (OSError, ValueError) as error:
-            raise UserError(f"{folder}: no pack of codes: {error}") from error
+            raise UserError(f"{folder}: not a pack of codes: {error}") from error
         self._folder = folder
         self.frames = [self._videos.video(n).frames for n in range(len(self._videos))]
 
@@ -88,11 +88,11 @@ class ShardVideos:
         return shard.clip(number)[self._crop_set]
 
 
-def open_videos(places: Sequence[Path]) -> Videos:
+def open_videos(places: Sequence[Path]) -> CodeVideos:
     """Open one `lvt_codes` pack, or codes shards in the order given.
 
     Raises:
-        UserError: a folder beside other places, or one that is no pack.
+        UserError: a folder beside other places, or one that is not a pack.
         DamagedError: a shard cannot be read.
     """
     if len(places) == 1 and places[0].is_dir():
@@ -102,7 +102,7 @@ def open_videos(places: Sequence[Path]) -> Videos:
     return ShardVideos(places)
 
 
-class Windows:
+class VideoCuts:
     """Cuts of one length out of the videos that are long enough.
 
     Args:
@@ -119,7 +119,7 @@ class Windows:
         UserError: no video is long enough.
     """
 
-    def __init__(self, videos: Videos, *, frames: int, codebooks: int, codes: int) -> None:
+    def __init__(self, videos: CodeVideos, *, frames: int, codebooks: int, codes: int) -> None:
         self._videos, self._frames = videos, frames
         self._codebooks, self._codes = codebooks, codes
         self.kept = [i for i, length in enumerate(videos.frames) if length >= frames]

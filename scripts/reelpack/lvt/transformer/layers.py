@@ -28,14 +28,14 @@ class Attention(nn.Module):
         for weight in (self.w_q, self.w_k, self.w_v):
             nn.init.xavier_normal_(weight)
 
-    def projections(self) -> Tensor:
+    def join_projections(self) -> Tensor:
         """Return queries', keys' and values' weights as one, float[3 heads head_width, width]."""
         return torch.cat([self.w_q, self.w_k, self.w_v]).transpose(1, 2).flatten(0, 1)
 
     def split(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Map float[B, N, width] to queries, keys, values, each [B, heads, N, head_width]."""
         heads, _, head_width = self.w_q.shape
-        joint = nn.functional.linear(self.layer_norm(x), self.projections())
+        joint = nn.functional.linear(self.layer_norm(x), self.join_projections())
         q, k, v = joint.view(*x.shape[:2], 3, heads, head_width).permute(2, 0, 3, 1, 4)
         return q, k, v
 
@@ -98,9 +98,9 @@ class BlockLocalAttention(nn.Module):
         # Axis by axis: values gathered for all pairs of positions take a third of a training's time
         # to hand their gradients back.
         heads = len(self.dt_bank)
-        rows = _along(self.dt_bank).view(heads, self.block[0], 1, 1, self.block[0], 1, 1)
-        rows = rows + _along(self.dh_bank).view(heads, 1, self.block[1], 1, 1, self.block[1], 1)
-        rows = rows + _along(self.dw_bank).view(heads, 1, 1, self.block[2], 1, 1, self.block[2])
+        rows = _spread(self.dt_bank).view(heads, self.block[0], 1, 1, self.block[0], 1, 1)
+        rows = rows + _spread(self.dh_bank).view(heads, 1, self.block[1], 1, 1, self.block[1], 1)
+        rows = rows + _spread(self.dw_bank).view(heads, 1, 1, self.block[2], 1, 1, self.block[2])
         total = rows.reshape(heads, math.prod(self.block), -1)
         if not self.causal:
             return total
@@ -118,13 +118,13 @@ class BlockLocalAttention(nn.Module):
         return x
 
 
-def _along(bank: Tensor) -> Tensor:
+def _spread(bank: Tensor) -> Tensor:
     """Map the values of one axis, float[heads, 2 side - 1], to float[heads, side, side]."""
     places = torch.arange((bank.shape[1] + 1) // 2, device=bank.device)
     return bank[:, places[:, None] - places + len(places) - 1]
 
 
-def distances(block: Triple) -> tuple[Tensor, Tensor, Tensor]:
+def measure_distances(block: Triple) -> tuple[Tensor, Tensor, Tensor]:
     """Return per axis int64[N, N], how far position i lies behind j, counted from 0."""
     t, h, w = torch.meshgrid(*(torch.arange(side) for side in block), indexing="ij")
     flat = [axis.flatten() for axis in (t, h, w)]
@@ -173,7 +173,7 @@ class CausalConvolution(nn.Module):
         return nn.functional.conv3d(padded, self.weight()[:, :, -frames:], self.conv.bias)
 
 
-def positional_signal(shape: Triple, width: int) -> Tensor:
+def encode_positions(shape: Triple, width: int) -> Tensor:
     """Return float[t h w, width], sines and cosines of each axis in its own third of the channels.
 
     As in A. Vaswani et al., "Attention Is All You Need", 2017, arXiv 1706.03762, per axis.
@@ -187,5 +187,5 @@ def positional_signal(shape: Triple, width: int) -> Tensor:
         for scaled in [axis.flatten()[:, None] * rates]
         for trigonometric in (scaled.sin(), scaled.cos())
     ]
-    signal = torch.cat(parts, dim=1)
-    return nn.functional.pad(signal, (0, width - signal.shape[1]))
+    waved = torch.cat(parts, dim=1)
+    return nn.functional.pad(waved, (0, width - waved.shape[1]))

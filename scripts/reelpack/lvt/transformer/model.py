@@ -18,12 +18,12 @@ from reelpack.core.errors import UserError
 from reelpack.lvt.transformer.layers import (
     BlockLocalAttention,
     CausalConvolution,
-    positional_signal,
+    encode_positions,
 )
-from reelpack.lvt.transformer.subscale import HIDDEN, Tables, tables
+from reelpack.lvt.transformer.subscale import HIDDEN, SubscaleTables, make_tables
 
 
-class Context(nn.Module):
+class ContextReader(nn.Module):
     """Reads finished slices: codes of a window around each position to float[B, N, width]."""
 
     def __init__(self, sizes: Sizes) -> None:
@@ -32,15 +32,15 @@ class Context(nn.Module):
         self.conv = nn.Conv3d(sizes.codebooks * sizes.codes, sizes.embedding, sizes.kernel)
         self.slice_embedding = nn.Embedding(sizes.slices, sizes.embedding)
         self.linear_projector = nn.Conv3d(sizes.embedding, sizes.width, 1, bias=False)
-        self.block_local_attention = _attention(sizes, sizes.encoder_heads, causal=False)
+        self.block_local_attention = _make_attention(sizes, sizes.encoder_heads, causal=False)
 
-    def window(self, codes: Tensor, slices: Tensor, plan: Tables) -> Tensor:
+    def read_windows(self, codes: Tensor, slices: Tensor, tables: SubscaleTables) -> Tensor:
         """Return float[B, N, embedding], a convolution over the codes as one-hot vectors.
 
         It is computed as a sum of the kernel's rows, which gives the same in a fraction of the time.
         """
         sizes = self.sizes
-        seen = plan.context.to(codes.device)[slices]
+        seen = tables.context.to(codes.device)[slices]
         flat = codes.flatten(2)
         picked = flat.gather(2, seen.clamp(min=0).flatten(1)[:, None].expand(-1, flat.shape[1], -1))
         taps = seen.shape[2]
@@ -60,16 +60,16 @@ class Context(nn.Module):
         assert self.conv.bias is not None
         return found.view(len(codes), -1, sizes.embedding) + self.conv.bias
 
-    def forward(self, codes: Tensor, slices: Tensor, plan: Tables) -> Tensor:
+    def forward(self, codes: Tensor, slices: Tensor, tables: SubscaleTables) -> Tensor:
         """Map codes and int64[B] slice numbers to float[B, N, width]."""
-        x: Tensor = self.window(codes, slices, plan) + self.slice_embedding(slices)[:, None]
+        x: Tensor = self.read_windows(codes, slices, tables) + self.slice_embedding(slices)[:, None]
         x = F.linear(x, self.linear_projector.weight.flatten(1))
         for layer in self.block_local_attention:
-            x = layer(x, plan.shape)
+            x = layer(x, tables.shape)
         return x
 
 
-class Slice(nn.Module):
+class SliceReader(nn.Module):
     """Reads a slice in raster order: its codes and its context to float[B, N, width]."""
 
     def __init__(self, sizes: Sizes) -> None:
@@ -80,19 +80,19 @@ class Slice(nn.Module):
         )
         self.conv = CausalConvolution(sizes.embedding, sizes.width)
         self.linear_projector = nn.Conv3d(sizes.width, sizes.width, 1, bias=False)
-        self.block_local_attention = _attention(sizes, sizes.decoder_heads, causal=True)
+        self.block_local_attention = _make_attention(sizes, sizes.decoder_heads, causal=True)
 
     def embed(self, codes: Tensor) -> Tensor:
         """Map int64[B, codebooks, ...] to float[B, ..., embedding], the sum of the embeddings."""
         parts = [embed(codes[:, k]) for k, embed in enumerate(self.ch_embedder)]
         return torch.stack(parts).sum(0)
 
-    def entry(self, codes: Tensor, context: Tensor, shape: Triple) -> Tensor:
+    def enter(self, codes: Tensor, context: Tensor, shape: Triple) -> Tensor:
         """Return what the first layer reads, float[B, N, width], from codes [B, codebooks, N]."""
         embedded = self.embed(codes).transpose(1, 2)
         x: Tensor = self.conv(embedded.reshape(*embedded.shape[:2], *shape))
         x = x.flatten(2).transpose(1, 2)
-        return x + positional_signal(shape, self.sizes.width).to(x) + self.project(context)
+        return x + encode_positions(shape, self.sizes.width).to(x) + self.project(context)
 
     def project(self, context: Tensor) -> Tensor:
         """Map the context, float[B, N, width], to what is added to the slice's entry."""
@@ -100,7 +100,7 @@ class Slice(nn.Module):
 
     def forward(self, codes: Tensor, context: Tensor, shape: Triple) -> Tensor:
         """Map int64[B, codebooks, N] and float[B, N, width] to float[B, N, width]."""
-        x = self.entry(codes, context, shape)
+        x = self.enter(codes, context, shape)
         for layer in self.block_local_attention:
             x = layer(x, shape)
         return x
@@ -157,11 +157,11 @@ class VideoTransformer(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.sizes = sizes
-        self.encoder = Context(sizes)
-        self.decoder = Slice(sizes)
+        self.encoder = ContextReader(sizes)
+        self.decoder = SliceReader(sizes)
         self.ch_predictor = Predictor(sizes)
 
-    def plan(self, codes: Tensor) -> Tables:
+    def make_tables(self, codes: Tensor) -> SubscaleTables:
         """Return the geometry for codes [B, codebooks, T, H, W].
 
         Raises:
@@ -173,7 +173,7 @@ class VideoTransformer(nn.Module):
                 " T, H, W]"
             )
         frames, rows, columns = codes.shape[2:]
-        return tables(self.sizes, (frames, rows, columns))
+        return make_tables(self.sizes, (frames, rows, columns))
 
     def forward(self, codes: Tensor, slices: Tensor) -> tuple[Tensor, Tensor]:
         """Score one slice of each video.
@@ -185,19 +185,19 @@ class VideoTransformer(nn.Module):
         Returns:
             logits float[B, codebooks, N, codes], and the slices' codes int64[B, codebooks, N].
         """
-        plan = self.plan(codes)
-        target = cut(codes, slices, plan)
-        context = self.encoder(codes, slices, plan)
-        return self.ch_predictor(self.decoder(target, context, plan.shape), target), target
+        tables = self.make_tables(codes)
+        target = take_slices(codes, slices, tables)
+        context = self.encoder(codes, slices, tables)
+        return self.ch_predictor(self.decoder(target, context, tables.shape), target), target
 
 
-def cut(codes: Tensor, slices: Tensor, plan: Tables) -> Tensor:
+def take_slices(codes: Tensor, slices: Tensor, tables: SubscaleTables) -> Tensor:
     """Return the codes of one slice of each video, int64[B, codebooks, N]."""
-    places = plan.positions.to(codes.device)[slices]
+    places = tables.positions.to(codes.device)[slices]
     return codes.flatten(2).gather(2, places[:, None].expand(-1, codes.shape[1], -1))
 
 
-def _attention(sizes: Sizes, heads: tuple[int, ...], *, causal: bool) -> nn.ModuleList:
+def _make_attention(sizes: Sizes, heads: tuple[int, ...], *, causal: bool) -> nn.ModuleList:
     return nn.ModuleList(
         BlockLocalAttention(
             sizes.block, heads=n, width=sizes.width, head_width=sizes.head_width, causal=causal

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from tqdm import tqdm
 
@@ -24,25 +23,23 @@ from reelpack.core.errors import UserError
 from reelpack.core.files import replace_file
 from reelpack.core.results import digest
 from reelpack.core.whole_folder import replace_folder
-from reelpack.lvt.transformer.code_sampling import generate
-from reelpack.lvt.transformer.likelihood import bits_per_dimension
+from reelpack.lvt.codec import Codec, Codes, decode_video
+from reelpack.lvt.transformer.code_sampling import DrawSettings, draw_videos
+from reelpack.lvt.transformer.likelihood import measure_bits
 from reelpack.lvt.transformer.model import VideoTransformer
 from reelpack.lvt.transformer.sample_files import (
     SHEET,
-    Codec,
-    decode_codes,
     write_sample,
     write_sheet,
 )
 from reelpack.packs.lvt_codes import LvtVideo, LvtVideos
 
-Codes = npt.NDArray[np.int64]
 TABLE = "samples.csv"
 COLUMNS = ("clip_id", "sample", "frames", "primed", "equal_codes", "bits_per_dim")
 # Draws are made for so many samples at a time, the last of them repeated where there are fewer: sums
 # in batches of another size may differ in their last bit, and a draw with them.
 BATCH = {"cpu": 8, "cuda": 64}
-# A picture of hundreds of rows is no help to anyone.
+# A picture of hundreds of rows helps nobody.
 SHEET_VIDEOS = 32
 
 
@@ -82,14 +79,14 @@ class SampleSettings:
 
 
 @dataclass(frozen=True)
-class Video:
+class PrimedVideo:
     """A video of a pack that is continued; `codes` is int64[T, codebooks, h, w]."""
 
     entry: LvtVideo
     codes: Codes
 
 
-def generate_pack(
+def continue_pack(
     pack: Path,
     codec: Codec,
     model: VideoTransformer,
@@ -111,7 +108,7 @@ def generate_pack(
         output: the folder that is replaced.
 
     Raises:
-        UserError: it is no such pack, no video is long enough, or the codes do not suit the model.
+        UserError: it is not such a pack, no video is long enough, or the codes do not suit the model.
     """
     videos = choose_videos(pack, settings)
     drawn = draw_samples(videos, model, settings, journal=journal)
@@ -119,30 +116,30 @@ def generate_pack(
     table: list[Mapping[str, Any]] = []
     with replace_folder(output) as folder:
         for number, video in enumerate(videos):
-            bits = video_bits(video, model, settings)
-            own = decode_codes(codec, video.codes[: settings.length])
+            bits = measure_video(video, model, settings)
+            own = decode_video(codec, video.codes[: settings.length])
             rows.append((f"{video.entry.clip_id}, its own codes", own))
             for sample, codes in enumerate(drawn[number]):
-                frames = decode_codes(codec, codes)
+                frames = decode_video(codec, codes)
                 place = folder / video.entry.folder / f"sample_{sample}"
                 write_sample(place, frames, fps=settings.fps)
                 rows.append((f"sample {sample}", frames))
-                equal = equal_codes(codes, video.codes, primed=settings.primed)
-                table.append(_row(video, sample, settings, equal=equal, bits=bits))
+                equal = compare_codes(codes, video.codes, primed=settings.primed)
+                table.append(_make_row(video, sample, settings, equal=equal, bits=bits))
         shown = SHEET_VIDEOS * (1 + settings.samples)
         write_sheet(folder / SHEET, rows[:shown], primed=settings.primed)
         _write_table(folder / TABLE, table)
 
 
-def choose_videos(pack: Path, settings: SampleSettings) -> list[Video]:
+def choose_videos(pack: Path, settings: SampleSettings) -> list[PrimedVideo]:
     """Return the first videos that have the primed frames, with a line on those that have not.
 
     Raises:
-        UserError: it is no pack of codes, or no video is long enough.
+        UserError: it is not a pack of codes, or no video is long enough.
     """
     try:
         known = LvtVideos(pack)
-        chosen: list[Video] = []
+        chosen: list[PrimedVideo] = []
         short = 0
         for number in range(len(known)):
             if len(chosen) == settings.clips:
@@ -151,9 +148,9 @@ def choose_videos(pack: Path, settings: SampleSettings) -> list[Video]:
             if entry.frames < settings.primed:
                 short += 1
             else:
-                chosen.append(Video(entry, known[number][1]))
+                chosen.append(PrimedVideo(entry, known[number][1]))
     except (OSError, ValueError, EOFError) as error:
-        raise UserError(f"{pack}: no pack of codes: {error}") from error
+        raise UserError(f"{pack}: not a pack of codes: {error}") from error
     if short:
         print(f"{short} videos have fewer than {settings.primed} frames and are passed over")
     if not chosen:
@@ -162,18 +159,22 @@ def choose_videos(pack: Path, settings: SampleSettings) -> list[Video]:
 
 
 def draw_samples(
-    videos: Sequence[Video], model: VideoTransformer, settings: SampleSettings, *, journal: Path
+    videos: Sequence[PrimedVideo],
+    model: VideoTransformer,
+    settings: SampleSettings,
+    *,
+    journal: Path,
 ) -> list[list[Codes]]:
     """Return the codes of every sample of every video, int64[length, codebooks, h, w] each."""
-    made_by = [settings.seed, settings.temperature, settings.length, _fingerprint(model)]
+    made_by = [settings.seed, settings.temperature, settings.length, _sum_parameters(model)]
     tasks = [
-        _Task(video, sample, journal / f"{digest(made_by, _named(video, settings), sample)}.npy")
+        _Task(video, sample, journal / f"{digest(made_by, _identify(video, settings), sample)}.npy")
         for video in videos
         for sample in range(settings.samples)
     ]
     left = [task for task in tasks if not task.path.is_file()]
     with tqdm(total=len(left), unit="sample", desc="generate") as bar:
-        for some in _batches(left, BATCH[next(model.parameters()).device.type]):
+        for some in _group_tasks(left, BATCH[next(model.parameters()).device.type]):
             for task, codes in zip(some, _draw(some, model, settings), strict=False):
                 with replace_file(task.path) as temporary, temporary.open("wb") as file:
                     np.save(file, codes, allow_pickle=False)
@@ -185,14 +186,16 @@ def draw_samples(
     return [[next(found) for _ in range(settings.samples)] for _ in videos]
 
 
-def equal_codes(drawn: Codes, own: Codes, *, primed: int) -> float | None:
+def compare_codes(drawn: Codes, own: Codes, *, primed: int) -> float | None:
     """Return which share of the drawn codes the video has too, None where it is shorter."""
     if len(own) < len(drawn) or len(drawn) == primed:
         return None
     return float(np.mean(drawn[primed:] == own[primed : len(drawn)]))
 
 
-def video_bits(video: Video, model: VideoTransformer, settings: SampleSettings) -> float | None:
+def measure_video(
+    video: PrimedVideo, model: VideoTransformer, settings: SampleSettings
+) -> float | None:
     """Return bits per dimension of the video's own codes behind the primed frames.
 
     None where the video is shorter than a sample, or nothing is behind them.
@@ -200,19 +203,19 @@ def video_bits(video: Video, model: VideoTransformer, settings: SampleSettings) 
     if len(video.codes) < settings.length or settings.length == settings.primed:
         return None
     codes = torch.from_numpy(video.codes[: settings.length]).transpose(0, 1)[None]
-    return bits_per_dimension(model, [codes], primed_frames=settings.primed)
+    return measure_bits(model, [codes], primed_frames=settings.primed)
 
 
 @dataclass(frozen=True)
 class _Task:
     """One sample to draw; `path` is its place in the journal."""
 
-    video: Video
+    video: PrimedVideo
     sample: int
     path: Path
 
 
-def _batches(tasks: Sequence[_Task], size: int) -> Iterator[list[_Task]]:
+def _group_tasks(tasks: Sequence[_Task], size: int) -> Iterator[list[_Task]]:
     """Yield tasks of videos of one size, as many at a time as are drawn together."""
     shapes = {task.video.codes.shape[1:] for task in tasks}
     for shape in sorted(shapes):
@@ -221,34 +224,29 @@ def _batches(tasks: Sequence[_Task], size: int) -> Iterator[list[_Task]]:
             yield alike[first : first + size]
 
 
-def _draw(
-    tasks: Sequence[_Task], model: VideoTransformer, settings: SampleSettings
-) -> npt.NDArray[np.int64]:
+def _draw(tasks: Sequence[_Task], model: VideoTransformer, settings: SampleSettings) -> Codes:
     """Return int64[B, length, codebooks, h, w], B at least the number of tasks."""
     device = next(model.parameters()).device
     filled = [*tasks, *[tasks[-1]] * (BATCH[device.type] - len(tasks))]
     given = np.stack([task.video.codes[: settings.primed] for task in filled])
     # A sample's draws follow from its video and number, whatever else is drawn.
     numbers = [int(digest(task.video.entry.clip_id, task.sample), 16) for task in filled]
-    drawn = generate(
+    drawn = draw_videos(
         model,
         torch.from_numpy(given).transpose(1, 2).to(device),
-        frames=settings.length,
-        seed=settings.seed,
-        samples=numbers,
-        temperature=settings.temperature,
+        DrawSettings(settings.length, settings.seed, numbers, settings.temperature),
     )
     return drawn.transpose(1, 2).cpu().numpy()
 
 
-def _named(video: Video, settings: SampleSettings) -> list[str]:
+def _identify(video: PrimedVideo, settings: SampleSettings) -> list[str]:
     """Return what stands for a video and its primed codes."""
     codes = np.ascontiguousarray(video.codes[: settings.primed])
     shape = "x".join(map(str, codes.shape))
     return [video.entry.clip_id, shape, hashlib.sha256(codes.tobytes()).hexdigest()]
 
 
-def _fingerprint(model: VideoTransformer) -> str:
+def _sum_parameters(model: VideoTransformer) -> str:
     """Return what stands for a model's parameters and the kind of device they lie on."""
     found = hashlib.sha256(next(model.parameters()).device.type.encode())
     for name, tensor in model.state_dict().items():
@@ -257,8 +255,8 @@ def _fingerprint(model: VideoTransformer) -> str:
     return found.hexdigest()
 
 
-def _row(
-    video: Video,
+def _make_row(
+    video: PrimedVideo,
     sample: int,
     settings: SampleSettings,
     *,

@@ -13,10 +13,10 @@ from reelpack.config.transformer_sizes import Triple
 from reelpack.lvt.transformer.layers import (
     BlockLocalAttention,
     attend,
-    positional_signal,
+    encode_positions,
     to_blocks,
 )
-from reelpack.lvt.transformer.model import Slice
+from reelpack.lvt.transformer.model import SliceReader
 
 
 class _Cache(NamedTuple):
@@ -38,11 +38,11 @@ class SliceStepper:
         shape: sides of the slice (t, h, w).
     """
 
-    def __init__(self, decoder: Slice, context: Tensor, shape: Triple) -> None:
+    def __init__(self, decoder: SliceReader, context: Tensor, shape: Triple) -> None:
         self._decoder, self._shape = decoder, shape
         self._context = context
         self._added = decoder.project(context)
-        self._added = self._added + positional_signal(shape, decoder.sizes.width).to(context)
+        self._added = self._added + encode_positions(shape, decoder.sizes.width).to(context)
         t, h, w = shape
         self._depth = min(3, t)
         weight = decoder.conv.weight()[:, :, -self._depth :]
@@ -51,19 +51,19 @@ class SliceStepper:
         self._embedded = context.new_zeros(
             len(context), t + self._depth - 1, h + 2, w + 2, decoder.sizes.embedding
         )
-        self._place = _places(shape, decoder.sizes.block)
+        self._place = _place_positions(shape, decoder.sizes.block)
         self._caches = [
-            self._cache(layer)
+            self._make_cache(layer)
             for layer in decoder.block_local_attention
             if isinstance(layer, BlockLocalAttention)
         ]
 
-    def _cache(self, layer: BlockLocalAttention) -> _Cache:
+    def _make_cache(self, layer: BlockLocalAttention) -> _Cache:
         heads, _, head_width = layer.mha.w_q.shape
         inside = math.prod(layer.block)
         blocks = math.prod(self._shape) // inside
         empty = self._context.new_zeros(len(self._context), blocks, heads, inside, head_width)
-        projections = layer.mha.projections().contiguous()
+        projections = layer.mha.join_projections().contiguous()
         return _Cache(layer, projections, layer.bias(), empty, empty.clone())
 
     def prefill(self, codes: Tensor, known: int) -> None:
@@ -79,7 +79,7 @@ class SliceStepper:
         begun = sorted(early & {block for block, _ in self._place[known:]})
         if not begun:
             return
-        x = self._decoder.entry(codes, self._context, self._shape)
+        x = self._decoder.enter(codes, self._context, self._shape)
         blocks = to_blocks(x, self._shape, self._decoder.sizes.block)
         blocks = blocks.view(len(codes), -1, *blocks.shape[1:])[:, begun].flatten(0, 1)
         for cache in self._caches:
@@ -94,7 +94,7 @@ class SliceStepper:
 
         All positions before it must have been written.
         """
-        ti, hi, wi = _coordinates(position, self._shape)
+        ti, hi, wi = _locate(position, self._shape)
         patch = self._embedded[:, ti : ti + self._depth, hi : hi + 3, wi : wi + 3]
         x = F.linear(patch.flatten(1), self._taps, self._decoder.conv.conv.bias)
         x = (x + self._added[:, position])[:, None]
@@ -124,17 +124,17 @@ class SliceStepper:
 
     def write(self, position: int, codes: Tensor) -> None:
         """Set the codes of one position, int64[B, codebooks]."""
-        ti, hi, wi = _coordinates(position, self._shape)
+        ti, hi, wi = _locate(position, self._shape)
         embedded = self._decoder.embed(codes)
         self._embedded[:, ti + self._depth - 1, hi + 2, wi + 1] = embedded
 
 
-def _coordinates(position: int, shape: Triple) -> Triple:
+def _locate(position: int, shape: Triple) -> Triple:
     _, h, w = shape
     return position // (h * w), position // w % h, position % w
 
 
-def _places(shape: Triple, block: Triple) -> list[tuple[int, int]]:
+def _place_positions(shape: Triple, block: Triple) -> list[tuple[int, int]]:
     """Return for each position of a slice its block and its place inside."""
     positions = torch.arange(math.prod(shape)).view(1, -1, 1)
     table = to_blocks(positions, shape, block)[:, :, 0]

@@ -20,7 +20,7 @@ HIDDEN = -1
 
 
 @dataclass(frozen=True)
-class Tables:
+class SubscaleTables:
     """The geometry of one model on videos of one size.
 
     Attributes:
@@ -36,16 +36,16 @@ class Tables:
 
 
 @lru_cache(maxsize=4)
-def tables(sizes: Sizes, video: Triple) -> Tables:
+def make_tables(sizes: Sizes, video: Triple) -> SubscaleTables:
     """Return the tables for videos of these sides (T, H, W).
 
     Raises:
         UserError: the video does not fall into whole slices and blocks.
     """
     shape = sizes.slice_shape(video)
-    offsets = _grid(*(range(side) for side in sizes.stride))
-    inside = _grid(*(range(n) for n in shape)) * np.array(sizes.stride)
-    window = _grid(*(range(-(side // 2), side // 2 + 1) for side in sizes.kernel))
+    offsets = _list_points(*(range(side) for side in sizes.stride))
+    inside = _list_points(*(range(n) for n in shape)) * np.array(sizes.stride)
+    window = _list_points(*(range(-(side // 2), side // 2 + 1) for side in sizes.kernel))
     places = offsets[:, None] + inside
     seen = places[:, :, None] + window
     within = ((seen >= 0) & (seen < np.array(video))).all(axis=-1)
@@ -53,17 +53,19 @@ def tables(sizes: Sizes, video: Triple) -> Tables:
         tuple(np.moveaxis(seen % np.array(sizes.stride), -1, 0)), sizes.stride
     )
     finished = number < np.arange(sizes.slices)[:, None, None]
-    flat = _flat(seen % np.array(video), video)
+    flat = _flatten_points(seen % np.array(video), video)
     context = np.where(within & finished, flat, HIDDEN)
-    return Tables(shape, torch.from_numpy(_flat(places, video)), torch.from_numpy(context))
+    return SubscaleTables(
+        shape, torch.from_numpy(_flatten_points(places, video)), torch.from_numpy(context)
+    )
 
 
-def _grid(*axes: range) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+def _list_points(*axes: range) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
     """Return int64[n, 3], all points of a grid in raster order."""
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
 
 
-def _flat(
+def _flatten_points(
     points: np.ndarray[tuple[int, ...], np.dtype[np.int64]], video: Triple
 ) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     return np.asarray(np.ravel_multi_index(tuple(np.moveaxis(points, -1, 0)), video), np.int64)

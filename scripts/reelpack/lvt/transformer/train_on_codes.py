@@ -22,43 +22,42 @@ from tqdm import tqdm
 
 from reelpack.config.transformer_training import TransformerSettings
 from reelpack.core.errors import UserError
-from reelpack.core.files import replace_file
 from reelpack.core.results import canonical
-from reelpack.jobs.device import set_deterministic
-from reelpack.lvt.training import loop
 from reelpack.lvt.training.ahead import STEPS_AHEAD, Ahead
-from reelpack.lvt.training.launch import launch, share_of
+from reelpack.lvt.training.launch import find_share
+from reelpack.lvt.training.loop import LoopSettings
 from reelpack.lvt.training.metrics import Metrics
-from reelpack.lvt.training.order import batch_order
-from reelpack.lvt.transformer.code_videos import Videos, Windows, stack_cuts
+from reelpack.lvt.training.order import order_batches
+from reelpack.lvt.training.running import run_training
+from reelpack.lvt.transformer.code_videos import CodeVideos, VideoCuts, stack_cuts
 from reelpack.lvt.transformer.likelihood import (
-    foretold_slices,
-    information,
-    mean_bits,
-    slice_losses,
+    average_bits,
+    compute_losses,
+    list_predicted_slices,
+    sum_information,
 )
 from reelpack.lvt.transformer.model import VideoTransformer
-from reelpack.lvt.transformer.model_files import initial_model, save_model
+from reelpack.lvt.transformer.model_files import make_initial_model, save_model
 
 FIGURES = ("loss", "bits_per_dim", "held_out_bits_per_dim")
 PROBED_VIDEOS = 16
 LEARNED, HELD_OUT = "training", "held-out"
 
 
-def train(
-    videos: Videos,
+def train_transformer(
+    videos: CodeVideos,
     settings: TransformerSettings,
     folder: Path,
     *,
     device: str,
-    held_out: Videos | None = None,
+    held_out: CodeVideos | None = None,
     events: Path | None = None,
 ) -> None:
     """Train a transformer, or go on where a killed training of the same codes and settings stopped.
 
     Writes into `folder`: metrics.csv (about 500 rows, and one per evaluation), model.safetensors, and
     checkpoint.pt, which stays: with it a repeated call writes the other two again at once. With
-    `held_out`, the published weights are those that foretold these videos best.
+    `held_out`, the published weights are those that predicted these videos best.
 
     Args:
         videos: the videos to learn from; those shorter than a cut are left out, with a line that
@@ -74,28 +73,17 @@ def train(
     """
     if settings.patience and held_out is None:
         raise UserError("training.patience: needs held-out videos to measure on")
-    plan = loop.Plan(folder, settings.checkpoint_every, settings.steps, events, title="transformer")
-    launch(
-        partial(_train, videos=videos, settings=settings, plan=plan, held_out=held_out),
+    run_training(
+        partial(TransformerTraining, videos, settings, held_out=held_out),
+        settings,
+        LoopSettings(
+            folder, settings.checkpoint_every, settings.steps, events, title="transformer"
+        ),
         device=device,
-        devices=settings.devices,
-        precision=settings.precision,
     )
 
 
-def _train(
-    fabric: Fabric,
-    *,
-    videos: Videos,
-    settings: TransformerSettings,
-    plan: loop.Plan,
-    held_out: Videos | None,
-) -> None:
-    set_deterministic(threads=settings.threads)
-    loop.run(Training(videos, settings, fabric=fabric, held_out=held_out), plan)
-
-
-class TrainingPass(nn.Module):
+class SlicePass(nn.Module):
     """One pass of a training: the losses of one slice of each video.
 
     Args:
@@ -108,12 +96,12 @@ class TrainingPass(nn.Module):
         self.model, self.primed_frames = model, primed_frames
 
     def forward(self, codes: Tensor, slices: Tensor) -> Tensor:
-        """Return float32[M], nats, one for each foretold code; see `slice_losses`."""
-        return slice_losses(self.model, codes, slices, primed_frames=self.primed_frames)
+        """Return float32[M], nats, one for each predicted code; see `compute_losses`."""
+        return compute_losses(self.model, codes, slices, primed_frames=self.primed_frames)
 
 
-class Training:
-    """A training between two steps; see `loop.Training`.
+class TransformerTraining:
+    """A training between two steps; see `loop.Looped`.
 
     Args:
         videos: the videos to learn from.
@@ -127,33 +115,35 @@ class Training:
 
     def __init__(
         self,
-        videos: Videos,
+        videos: CodeVideos,
         settings: TransformerSettings,
         *,
         fabric: Fabric,
-        held_out: Videos | None = None,
+        held_out: CodeVideos | None = None,
     ) -> None:
         self.settings, self.fabric = settings, fabric
         self.device = fabric.device
-        self.share = share_of(fabric)
-        self.windows = self._windows(videos, LEARNED)
-        self.held_out = None if held_out is None else self._windows(held_out, HELD_OUT)
+        self.share = find_share(fabric)
+        self.cuts = self._cut_videos(videos, LEARNED)
+        self.held_out = None if held_out is None else self._cut_videos(held_out, HELD_OUT)
         self.step = 0
         self.metrics = Metrics(FIGURES, steps=settings.steps)
         self.best: dict[str, Any] = {"bits": math.inf, "step": 0, "weights": None}
         sizes = settings.architecture
-        self.model = initial_model(sizes, seed=settings.seed).to(self.device)
-        self.slices = self._foretold(self.windows.cut(0)[None])
+        self.model = make_initial_model(sizes, seed=settings.seed).to(self.device)
+        self.slices = self._choose_slices(self.cuts.cut(0)[None])
         optimizer = torch.optim.RMSprop(
             self.model.parameters(),
             lr=settings.learning_rate,
             alpha=settings.alpha,
             momentum=settings.momentum,
         )
-        one_pass = TrainingPass(self.model, settings.primed_frames)
+        one_pass = SlicePass(self.model, settings.primed_frames)
         self.one_pass, self.optimizer = fabric.setup(one_pass, optimizer)
-        self.order = batch_order(len(self.windows), settings.batch, settings.seed)
-        self.batches = Ahead(self._batch, steps=settings.steps, ahead=STEPS_AHEAD[self.device.type])
+        self.order = order_batches(len(self.cuts), settings.batch, settings.seed)
+        self.batches = Ahead(
+            self._read_batch, steps=settings.steps, ahead=STEPS_AHEAD[self.device.type]
+        )
 
     @property
     def done(self) -> bool:
@@ -167,7 +157,7 @@ class Training:
         """Do one step; return its bits per code, where its metrics are kept."""
         settings = self.settings
         losses = self.one_pass(*(part.to(self.device) for part in self.batches(self.step)))
-        # Parts may foretell different numbers of codes; each code of the batch counts the same.
+        # Parts may predict different numbers of codes; each code of the batch counts the same.
         count = self.share.total(torch.tensor(len(losses), device=self.device))
         loss = losses.mean() * (len(losses) * self.share.of / count)
         self.optimizer.zero_grad()
@@ -184,35 +174,35 @@ class Training:
         self.metrics.add(self.step, dict(zip(FIGURES, (figure, bits, held_out), strict=True)))
         return f"bits={bits:.4f}"
 
-    def _windows(self, videos: Videos, what: str) -> Windows:
+    def _cut_videos(self, videos: CodeVideos, what: str) -> VideoCuts:
         sizes = self.settings.architecture
-        windows = Windows(
+        cuts = VideoCuts(
             videos, frames=self.settings.frames, codebooks=sizes.codebooks, codes=sizes.codes
         )
-        if windows.too_short and self.share.rank == 0:
-            tqdm.write(f"{windows.too_short} {what} videos are shorter than a cut and left out")
-        return windows
+        if cuts.too_short and self.share.rank == 0:
+            tqdm.write(f"{cuts.too_short} {what} videos are shorter than a cut and left out")
+        return cuts
 
-    def _foretold(self, codes: Tensor) -> list[int]:
+    def _choose_slices(self, codes: Tensor) -> list[int]:
         primed = self.settings.primed_frames
-        slices = foretold_slices(self.model, codes, primed_frames=primed)
+        slices = list_predicted_slices(self.model, codes, primed_frames=primed)
         if not slices:
             raise UserError(
                 f"training.primed_frames: {primed}; of {self.settings.frames} frames nothing is"
-                " left to foretell"
+                " left to predict"
             )
         return slices
 
-    def _batch(self, step: int) -> tuple[Tensor, Tensor]:
+    def _read_batch(self, step: int) -> tuple[Tensor, Tensor]:
         """Return this process's part, codes int64[B, codebooks, T, H, W] and slices int64[B], on the CPU."""
         noise = np.random.default_rng([self.settings.seed, 1, step])
         drawn = []
         for index in self.order(step).tolist():
-            start = int(noise.integers(self.windows.starts(index)))
+            start = int(noise.integers(self.cuts.starts(index)))
             drawn.append((index, start, self.slices[int(noise.integers(len(self.slices)))]))
         own = drawn[self.share.part(len(drawn))]
-        cuts = [self.windows.cut(index, start=start) for index, start, _ in own]
-        return stack_cuts(cuts), torch.tensor([number for *_, number in own])
+        own_cuts = [self.cuts.cut(index, start=start) for index, start, _ in own]
+        return stack_cuts(own_cuts), torch.tensor([number for *_, number in own])
 
     def _evaluate(self) -> float:
         assert self.held_out is not None
@@ -221,9 +211,9 @@ class Training:
         own = islice(batches, share.rank, None, share.of)
         self.model.eval()
         with self.fabric.autocast():
-            found = information(self.model, own, primed_frames=self.settings.primed_frames)
+            found = sum_information(self.model, own, primed_frames=self.settings.primed_frames)
         self.model.train()
-        bits = mean_bits(share.total(found))
+        bits = average_bits(share.total(found))
         if bits < self.best["bits"]:
             weights = {name: t.detach().clone() for name, t in self.model.state_dict().items()}
             self.best = {"bits": bits, "step": self.step, "weights": weights}
@@ -235,9 +225,9 @@ class Training:
         settings = asdict(self.settings)
         del settings["checkpoint_every"]
         probes = {
-            what: [len(windows), _probe(windows)]
-            for what, windows in ((LEARNED, self.windows), (HELD_OUT, self.held_out))
-            if windows is not None
+            what: [len(cuts), _probe(cuts)]
+            for what, cuts in ((LEARNED, self.cuts), (HELD_OUT, self.held_out))
+            if cuts is not None
         }
         return canonical({"settings": settings, "videos": probes, "device": self.device.type})
 
@@ -260,11 +250,10 @@ class Training:
         if self.best["weights"] is not None:
             self.model.load_state_dict(self.best["weights"])
         self.metrics.write_csv(folder / "metrics.csv")
-        with replace_file(folder / "model.safetensors") as temporary:
-            save_model(self.model, temporary)
+        save_model(self.model, folder / "model.safetensors")
 
 
-def _probe(windows: Windows) -> list[str]:
-    count = len(windows)
+def _probe(cuts: VideoCuts) -> list[str]:
+    count = len(cuts)
     probed = np.linspace(0, count - 1, min(count, PROBED_VIDEOS)).astype(int)
-    return [hashlib.sha256(windows.cut(int(i)).numpy().tobytes()).hexdigest() for i in probed]
+    return [hashlib.sha256(cuts.cut(int(i)).numpy().tobytes()).hexdigest() for i in probed]

@@ -78,12 +78,12 @@ def learn(
     )
 
 
-def codes_used(counts: Tensor) -> float:
+def count_used_codes(counts: Tensor) -> float:
     """Return how many codes were chosen, the mean over int64[codebooks, codes]."""
     return float((counts > 0).sum(1).double().mean())
 
 
-def perplexity(counts: Tensor) -> float:
+def mean_perplexity(counts: Tensor) -> float:
     """Return exp of the entropy of the codes' use, the mean over int64[codebooks, codes]."""
     shares = counts.double() / counts.sum(1, keepdim=True)
     return float(torch.special.entr(shares).sum(1).exp().mean())
