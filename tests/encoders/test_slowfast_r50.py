@@ -8,7 +8,7 @@ import torch
 from reelpack.core.errors import UserError
 from reelpack.encoders import slowfast_r50
 from reelpack.encoders.feature_encoder import bare_network, check_tensors
-from reelpack.encoders.slowfast_r50 import SlowFast, parameter_name, read, slow_frames
+from reelpack.encoders.slowfast_r50 import SlowFast, name_parameter, read, slow_frames
 from tests.support.feature_weights import (
     light,
     loaded,
@@ -60,7 +60,7 @@ def test_the_slow_pathway_s_frames():
     ],
 )
 def test_blob_names(blob, name):
-    assert parameter_name(blob, where=Path("x.pkl")) == name
+    assert name_parameter(blob, where=Path("x.pkl")) == name
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_blob_names(blob, name):
 )
 def test_blobs_of_other_layers_are_refused(blob):
     with pytest.raises(UserError, match=r"x\.pkl: blob .* belongs to no layer"):
-        parameter_name(blob, where=Path("x.pkl"))
+        name_parameter(blob, where=Path("x.pkl"))
 
 
 @pytest.mark.parametrize("held", [{"model_state": {}}, {"blobs": [1]}, [1, 2]])

@@ -151,8 +151,9 @@ class _VimpacClips(Clips):
         self._crops = {_read_variant(place): VimpacTokens(place) for place in _list_folders(folder)}
         first, *others = self._crops.values()
         if any(other.clip_ids != first.clip_ids for other in others):
-            raise UserError(f"{folder}: its crops do not hold the same clips;"
-                " ./reelpack verify tells more")
+            raise UserError(
+                f"{folder}: its crops do not hold the same clips; ./reelpack verify tells more"
+            )
         self._length = len(first)
 
     def __len__(self) -> int:

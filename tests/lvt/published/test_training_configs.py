@@ -174,7 +174,7 @@ def test_other_transformers_are_user_errors(folder, old, new, message):
 
 def test_files_that_are_no_configuration_are_user_errors(folder):
     (folder / "list.yaml").write_text("[1]")
-    with pytest.raises(UserError, match="no mapping"):
+    with pytest.raises(UserError, match="not a mapping"):
         read_config(folder / "list.yaml")
     with pytest.raises(UserError, match="no such file"):
         read_config(folder / "absent.yaml")

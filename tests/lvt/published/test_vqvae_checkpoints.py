@@ -77,8 +77,8 @@ class Harm:
     ("content", "message"),
     [
         (None, "no such file"),
-        (b"nonsense", "no checkpoint of tensors alone"),
-        ({"model": Harm()}, "no checkpoint of tensors alone"),
+        (b"nonsense", "not a checkpoint of tensors alone"),
+        ({"model": Harm()}, "not a checkpoint of tensors alone"),
         ({"model": {}}, "holds no parameters"),
         ([1], "holds no parameters"),
         ({"model": {"a": 1}}, "'a' is not a tensor"),
@@ -100,8 +100,8 @@ def test_files_that_make_no_model_are_user_errors(tmp_path, net):
     save_published(made(), tmp_path)
     state = read_checkpoint(tmp_path / net / FILE)
     torch.save({"model": {**state, "extra": torch.ones(1)}}, tmp_path / net / FILE)
-    with pytest.raises(UserError, match=r"no VQ-VAE of this kind.*extra"):
+    with pytest.raises(UserError, match=r"not a VQ-VAE of this kind.*extra"):
         load_published(tmp_path)
     torch.save({"model": {"other": torch.ones(1)}}, tmp_path / net / FILE)
-    with pytest.raises(UserError, match="no VQ-VAE of this kind"):
+    with pytest.raises(UserError, match="not a VQ-VAE of this kind"):
         load_published(tmp_path)
