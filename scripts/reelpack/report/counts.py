@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from reelpack.config.schema import load_yaml
-from reelpack.config.stages import LEDGER_FOLDERS
+from reelpack.config.stages import LEDGERS
 from reelpack.core.errors import TRANSIENT_CLASSES, DamagedError
 from reelpack.core.files import reading
 from reelpack.jobs.ledger import LedgerRow
@@ -193,7 +193,7 @@ def count_stages(
     *,
     published: int | None,
     shards: int | None,
-    stages: Mapping[str, str] = LEDGER_FOLDERS,
+    stages: Mapping[str, str] = LEDGERS,
 ) -> SplitCounts:
     """Count the clips of one split by their ledgers, and no packs.
 

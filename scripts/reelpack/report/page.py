@@ -15,7 +15,7 @@ from typing import Any
 import jinja2
 
 from reelpack import __version__
-from reelpack.config.stages import LEDGER_FOLDERS
+from reelpack.config.stages import LEDGERS
 from reelpack.core.errors import UserError
 from reelpack.report.counts import SHOWN_FAILURES, SplitCounts, count_split, published_clips
 from reelpack.report.curves import HEIGHT, WIDTH, Curve, draw_histogram, read_curves
@@ -28,7 +28,7 @@ from reelpack.report.transformers import find_transformers
 from reelpack.report.words import count_things, format_duration, format_short
 
 # Rules with jobs of one split, in running order.
-SPLIT_RULES = ("make_manifest", *LEDGER_FOLDERS.values(), "write_pack", "measure_codes")
+SPLIT_RULES = ("make_manifest", *LEDGERS.values(), "write_pack", "measure_codes")
 TEMPLATES = Path(__file__).parents[3] / "rules" / "report"
 
 
@@ -137,7 +137,7 @@ def render_report(
 
 def find_splits(results: Path) -> dict[str, Path]:
     """Find the folders `{dataset}/{split}` in which a stage has left something, by that name."""
-    places = ("manifest.parquet", "packs", *LEDGER_FOLDERS)
+    places = ("manifest.parquet", "packs", *LEDGERS)
     return {
         f"{folder.parent.name}/{folder.name}": folder
         for folder in results.glob("*/*")
