@@ -45,7 +45,7 @@ def test_names_follow_the_last_part(url, stem, ending):
     assert name_video(url) == f"{middle}{digest(url)}{ending}"
 
 
-def test_what_follows_the_hash_sign_is_no_other_video():
+def test_what_follows_a_hash_makes_no_other_video():
     assert name_video("http://x/a.mp4#t=1,2") == name_video("http://x/a.mp4")
 
 
@@ -68,7 +68,7 @@ def test_every_address_gives_one_safe_name(rest):
     name = name_video(url)
     assert "/" not in name
     assert len(name.encode()) <= 255
-    # It is safe already, but for the percent signs of what was made safe.
+    # It is safe already, but for the percent characters of what was made safe.
     assert safe_name(name.replace("%", "_")) == name.replace("%", "_")
 
 

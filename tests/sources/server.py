@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 
 @dataclass
@@ -121,17 +121,16 @@ def serve(
     *,
     cut_at: int | None = None,
     reset: bool = False,
-    ranges: bool = True,
+    ranges: Literal["honest", "none", "always"] = "honest",
     validator: str = "etag",
     content_type: str = "video/mp4",
-    delay_seconds: float = 0.0,
-    ignores_if_range: bool = False,
 ) -> Behaviour:
     """200 or 206 with a content.
 
     Args:
         cut_at: end the body at this byte of the file, short of what was announced.
         reset: cut with a TCP reset instead of a proper close.
+        ranges: whether parts are given: of the same version (If-Range), never, or whatever is asked.
         validator: etag, weak, modified or none.
     """
     validators = {
@@ -142,11 +141,10 @@ def serve(
     }[validator]
 
     def behave(handler: Handler) -> None:
-        time.sleep(delay_seconds)
         asked = re.fullmatch(r"bytes=(\d+)-", handler.headers.get("Range", ""))
         wanted = handler.headers.get("If-Range")
-        is_same = wanted is None or wanted in validators.values() or ignores_if_range
-        start = int(asked[1]) if asked and ranges and is_same else 0
+        is_same = wanted is None or wanted in validators.values() or ranges == "always"
+        start = int(asked[1]) if asked and ranges != "none" and is_same else 0
         if start and start >= len(content):
             handler.head(416, Content_Range=f"bytes */{len(content)}", Content_Length=0)
             return
@@ -162,6 +160,16 @@ def serve(
             handler.close_connection = True
             if reset:
                 handler.reset()
+
+    return behave
+
+
+def delayed(behaviour: Behaviour, seconds: float) -> Behaviour:
+    """Answer as ever, after a while."""
+
+    def behave(handler: Handler) -> None:
+        time.sleep(seconds)
+        behaviour(handler)
 
     return behave
 
@@ -300,7 +308,7 @@ def main() -> None:
     server, site = _listen()
     sizes = {"small": args.small_bytes, "large": args.large_bytes}
     answers = {
-        kind: Route([serve(bytes(size), delay_seconds=args.delay_seconds)])
+        kind: Route([delayed(serve(bytes(size)), args.delay_seconds)])
         for kind, size in sizes.items()
     }
     site.routes = _ByKind(None, answers)

@@ -301,7 +301,7 @@ def test_damage_anywhere_ends_in_a_class_and_never_in_a_wrong_file_of_a_checked_
 
 
 @pytest.mark.parametrize("content", [b"", b"<!DOCTYPE html><html>log in</html>" * 99, bytes(100)])
-def test_what_is_no_archive_is_corrupt(tmp_path, out, content):
+def test_what_is_not_an_archive_is_corrupt(tmp_path, out, content):
     source = tmp_path / "UCF101.rar"
     source.write_bytes(content)
     with pytest.raises(ClipError, match="known kind") as caught:
@@ -334,7 +334,7 @@ def test_without_libarchive_a_rar_says_what_to_install(tmp_path, out, monkeypatc
         extract(rar4(tmp_path / "a.rar", VIDEOS), out)
 
 
-def test_a_full_disk_is_no_failure_of_the_archive(tmp_path, out, monkeypatch):
+def test_a_full_disk_is_not_a_failure_of_the_archive(tmp_path, out, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 

@@ -29,7 +29,7 @@ def test_a_host_gets_no_more_requests_at_once_than_allowed(site, tmp_path):
     with web.running() as other:
         jobs = [
             Download(
-                (each.add(f"/{n}", web.serve(b"x", delay_seconds=0.03)),), tmp_path / f"{k}-{n}"
+                (each.add(f"/{n}", web.delayed(web.serve(b"x"), 0.03)),), tmp_path / f"{k}-{n}"
             )
             for k, each in enumerate([site, other])
             for n in range(12)
@@ -41,7 +41,7 @@ def test_a_host_gets_no_more_requests_at_once_than_allowed(site, tmp_path):
 
 def test_a_slow_host_does_not_hold_up_another(site, tmp_path):
     slow = [
-        Download((site.add(f"/{n}", web.serve(b"x", delay_seconds=0.25)),), tmp_path / f"slow{n}")
+        Download((site.add(f"/{n}", web.delayed(web.serve(b"x"), 0.25)),), tmp_path / f"slow{n}")
         for n in range(6)
     ]
     with web.running() as other:

@@ -64,7 +64,7 @@ def test_each_source_gets_what_the_one_before_lacks(shard, site):
     assert not (shard.folder / "videos/d").exists()
 
 
-def test_a_bad_file_is_no_file(shard, site):
+def test_a_bad_file_is_not_a_file(shard, site):
     site.add("/x", serve(BAD))
     assert shard.fetch([shard.row("x")], {"http": f"{site.address}/{{video}}"}) == {"x": "corrupt"}
     assert not (shard.folder / "videos/x").exists()

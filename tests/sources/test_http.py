@@ -308,7 +308,7 @@ def test_secrets_of_an_address_stay_out_of_messages(site, target):
     assert "hunter2" not in str(fails(url, target))
 
 
-def test_a_full_disk_is_no_failure_of_the_clip(site, target, monkeypatch):
+def test_a_full_disk_is_not_a_failure_of_the_clip(site, target, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
@@ -326,7 +326,7 @@ def test_a_proxy_of_the_environment_is_used(site, target, monkeypatch):
 
 
 def test_two_at_once_fetch_a_file_once(site, target):
-    url = site.add("/a.mp4", web.serve(CONTENT, delay_seconds=0.1))
+    url = site.add("/a.mp4", web.delayed(web.serve(CONTENT), 0.1))
     results = []
     threads = [
         threading.Thread(target=lambda: results.append(fetch_http([url], target, limits=QUICK)))

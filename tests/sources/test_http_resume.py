@@ -57,7 +57,7 @@ def test_without_a_validator_only_a_checksum_allows_to_resume(site, target, vali
 
 def test_a_server_without_ranges_sends_all_again(site, target):
     leave_half(site, target)
-    url = site.add("/half.mp4", web.serve(CONTENT, ranges=False))
+    url = site.add("/half.mp4", web.serve(CONTENT, ranges="none"))
     got = fetch_http([url], target, limits=QUICK)
     assert (got.attempts, got.resumed_bytes) == (1, 0)
     assert target.read_bytes() == CONTENT
@@ -67,7 +67,7 @@ def test_a_server_without_ranges_sends_all_again(site, target):
 def test_a_file_that_changed_is_not_mixed(site, target, ignores):
     leave_half(site, target)
     other = CONTENT[::-1]
-    url = site.add("/half.mp4", web.serve(other, ignores_if_range=ignores))
+    url = site.add("/half.mp4", web.serve(other, ranges="always" if ignores else "honest"))
     got = fetch_http([url], target, limits=QUICK)
     assert got.resumed_bytes == 0
     assert got.attempts == (2 if ignores else 1)
@@ -153,7 +153,7 @@ def test_small_files_are_not_kept_for_resuming(site, target):
 
 
 def test_a_body_cut_at_ever_other_places_is_network(site, target):
-    cuts = [web.serve(CONTENT, cut_at=HALF + 10 * n, ranges=False) for n in range(3)]
+    cuts = [web.serve(CONTENT, cut_at=HALF + 10 * n, ranges="none") for n in range(3)]
     assert fails(site.add("/a.mp4", *cuts), target).failure == "network"
     assert site.count("/a.mp4") == 3
 

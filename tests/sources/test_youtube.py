@@ -171,7 +171,7 @@ def test_a_full_disk_is_not_a_failure_of_the_clip(site, target, content, monkeyp
 
 
 def test_two_at_once_fetch_a_file_once(site, target, content):
-    url = site.add("/a.mp4", web.serve(content, delay_seconds=0.1))
+    url = site.add("/a.mp4", web.delayed(web.serve(content), 0.1))
     results = []
     threads = [
         threading.Thread(target=lambda: results.append(fetch(url, target))) for _ in range(2)

@@ -14,5 +14,5 @@ VIDEO_SUFFIXES = frozenset(
 )
 
 
-# Clips of one picture, which lists and cards may name; a folder's pictures are no clips.
+# Clips of one frame, which lists and cards may name; image files in a folder are not clips.
 PICTURE_SUFFIXES = frozenset((".jpg", ".jpeg", ".png", ".webp"))

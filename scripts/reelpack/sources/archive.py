@@ -12,7 +12,12 @@ from pathlib import Path, PurePosixPath
 from reelpack.core.errors import ClipError
 from reelpack.core.files import replace_file
 from reelpack.core.names import NAME_BYTES, has_control, is_too_long, refused
-from reelpack.sources.archive_members import GZIP_MAGIC, Member, read_members, reading_archive
+from reelpack.sources.archive_members import (
+    GZIP_MAGIC,
+    ArchiveMember,
+    read_members,
+    reading_archive,
+)
 from reelpack.sources.base import beside
 
 Wanted = Callable[[str], bool] | Collection[str] | None
@@ -143,7 +148,7 @@ class _Extraction:
         if self._members > self.limits.max_members:
             raise refused(f"{place}: more than {self.limits.max_members} members")
 
-    def _take(self, member: Member, prefix: PurePosixPath, place: str) -> None:
+    def _take(self, member: ArchiveMember, prefix: PurePosixPath, place: str) -> None:
         name = str(prefix / member.name) if member.name else ""
         if member.kind == "folder" or not self._is_wanted(name):
             return
@@ -159,7 +164,7 @@ class _Extraction:
             raise refused(f"{where}: more than {self.limits.max_bytes} bytes in all")
         self._write(member, name, where)
 
-    def _is_inner(self, member: Member) -> bool:
+    def _is_inner(self, member: ArchiveMember) -> bool:
         is_archive = member.name.lower().endswith(_ARCHIVE_SUFFIXES)
         return self.nested and is_archive and member.kind == "file"
 
@@ -168,7 +173,7 @@ class _Extraction:
             return self._wanted(name)
         return self._wanted is None or name in self._wanted
 
-    def _write(self, member: Member, name: str, where: str) -> None:
+    def _write(self, member: ArchiveMember, name: str, where: str) -> None:
         path = self.target / name
         self._check_folder(path.parent, where)
         if _has_size(path, member.size):
@@ -188,7 +193,9 @@ class _Extraction:
                 raise refused(f"{where} would be written outside of {self.target}, through a link")
             self._safe_folders.add(folder)
 
-    def _unpack_inner(self, member: Member, prefix: PurePosixPath, place: str, depth: int) -> None:
+    def _unpack_inner(
+        self, member: ArchiveMember, prefix: PurePosixPath, place: str, depth: int
+    ) -> None:
         where = f"{place}: {member.name!r:.120}"
         _check_name(member.name, where)
         self.target.mkdir(parents=True, exist_ok=True)
@@ -219,7 +226,7 @@ def _has_size(path: Path, size: int) -> bool:
     return stat.S_ISREG(found.st_mode) and found.st_size == size
 
 
-def _copy(member: Member, path: Path, where: str) -> None:
+def _copy(member: ArchiveMember, path: Path, where: str) -> None:
     """Write a member's content, exactly as long as its head says."""
     left = member.size
     with path.open("wb") as stream:

@@ -42,7 +42,7 @@ class _DamagedError(Exception):
 
 
 @dataclass(frozen=True)
-class Member:
+class ArchiveMember:
     """One entry of an archive; `blocks` reads the content of a file, once.
 
     Attributes:
@@ -76,7 +76,7 @@ def reading_archive(place: str) -> Iterator[None]:
         raise ClipError("corrupt", f"{place}: {error}") from error
 
 
-def read_members(archive: Path) -> Iterator[Member]:
+def read_members(archive: Path) -> Iterator[ArchiveMember]:
     """Yield an archive's members in order; to be used within `reading_archive`."""
     try:
         yield from _reader(archive)
@@ -84,7 +84,7 @@ def read_members(archive: Path) -> Iterator[Member]:
         raise _DamagedError(f"damaged head: {error}") from error
 
 
-def _reader(archive: Path) -> Iterator[Member]:
+def _reader(archive: Path) -> Iterator[ArchiveMember]:
     with archive.open("rb") as stream:
         head = stream.read(8)
     for magic, kind in _RAR_FORMATS.items():
@@ -112,7 +112,7 @@ class _TarInfo(tarfile.TarInfo):
         return super()._proc_member(archive)  # type: ignore[misc]
 
 
-def _tar_members(archive: Path) -> Iterator[Member]:
+def _tar_members(archive: Path) -> Iterator[ArchiveMember]:
     with _uncompressed(archive) as stream:
         try:
             reader = tarfile.open(fileobj=stream, mode="r|", tarinfo=_TarInfo)  # noqa: SIM115
@@ -125,10 +125,10 @@ def _tar_members(archive: Path) -> Iterator[Member]:
                 # A tar opened as a stream remembers all members it has passed.
                 reader.members = []  # type: ignore[attr-defined]
                 blocks = _tar_blocks(reader, info)
-                yield Member(_plain_name(info.name), _tar_kind(info), info.size, blocks)
+                yield ArchiveMember(_plain_name(info.name), _tar_kind(info), info.size, blocks)
         # The checksum of the compressed stream stands behind the archive's end.
         while block := stream.read(_BLOCK_BYTES):
-            yield Member("", "folder", len(block), lambda: iter(()))
+            yield ArchiveMember("", "folder", len(block), lambda: iter(()))
 
 
 def _uncompressed(archive: Path) -> IO[bytes]:
@@ -158,10 +158,10 @@ def _tar_blocks(reader: tarfile.TarFile, info: tarfile.TarInfo) -> Callable[[], 
     return blocks
 
 
-def _zip_members(archive: Path) -> Iterator[Member]:
+def _zip_members(archive: Path) -> Iterator[ArchiveMember]:
     with zipfile.ZipFile(archive) as reader:
         for info in reader.infolist():
-            yield Member(
+            yield ArchiveMember(
                 _plain_name(info.filename),
                 _zip_kind(info),
                 info.file_size,
@@ -187,7 +187,7 @@ def _zip_blocks(reader: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], 
     return blocks
 
 
-def _rar_members(archive: Path, kind: str) -> Iterator[Member]:
+def _rar_members(archive: Path, kind: str) -> Iterator[ArchiveMember]:
     libarchive, sums = _libarchive(), _rar_sums(archive)
     # The format is named: libarchive's list of all has one (mtree) that reads local files.
     options = {"format_name": kind, "filter_name": "none"}
@@ -195,7 +195,7 @@ def _rar_members(archive: Path, kind: str) -> Iterator[Member]:
         for entry in reader:
             name = os.fsdecode(entry.pathname or "")
             blocks = _rar_blocks(libarchive, entry, sums.get(name))
-            yield Member(_plain_name(name), _rar_kind(entry), entry.size or 0, blocks)
+            yield ArchiveMember(_plain_name(name), _rar_kind(entry), entry.size or 0, blocks)
 
 
 def _rar_sums(archive: Path) -> dict[str, int]:

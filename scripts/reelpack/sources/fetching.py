@@ -3,7 +3,7 @@
 Flows in: rows of a shard table whose files are to be fetched, and the sources in order. Flows out: the
 files under their final names, or per clip the reason why none of the sources has it. Every source gets
 all clips that are still open, so that it can fetch them side by side; a file that a source brought and
-that proves to be no video is removed, and the next source is asked.
+that proves not to be a video is removed, and the next source is asked.
 """
 
 from __future__ import annotations

@@ -12,11 +12,11 @@ def sequence(seed):
     return np.random.default_rng(seed).integers(0, 256, (30, 64, 64, 3), dtype=np.uint8)
 
 
-def payload(pictures):
+def payload(frames):
     features = {"0/action": [0.5, 0.25]}
-    for number, picture in enumerate(pictures):
+    for number, pixels in enumerate(frames):
         features[f"{number}/image_main/encoded"] = [bytes(12288)]
-        features[f"{number}/image_aux1/encoded"] = [picture.tobytes()]
+        features[f"{number}/image_aux1/encoded"] = [pixels.tobytes()]
     return example(features)
 
 
@@ -26,7 +26,7 @@ def write(path, *payloads):
     return path
 
 
-def test_pictures_are_read_as_they_were_written(tmp_path):
+def test_frames_are_read_as_they_were_written(tmp_path):
     path = write(tmp_path / "a.tfrecords", *(payload(sequence(seed)) for seed in (1, 2)))
     first, second = (read_sequence(path, record) for record in (1, 2))
     assert first.dtype == np.uint8

@@ -81,7 +81,7 @@ def test_classes_are_sorted_with_underscores():
         ("zumba,a,x,10,val,0", "row 2: start 'x' is not a number"),
         ("zumba,a,0,,val,0", "row 2: end '' is not a number"),
         ("zumba,a,0", "row 2: Expected 6 columns, got 3"),
-        ("juggling,a,0,10,val,0", "row 2: class 'juggling' is none of the 4 in train.csv"),
+        ("juggling,a,0,10,val,0", "row 2: class 'juggling' is not one of the 4 in train.csv"),
         ("zumba,../../a,0,10,val,0", "row 2: video 'zumba/../../a_000000_000010.mp4' cannot be"),
     ],
 )

@@ -41,7 +41,7 @@ def test_test_lists_take_labels_from_the_folder(folder):
     [
         ("trainlist01.txt", "Archery/a.avi\n", "trainlist01.txt: row 1: 'Archery/a.avi' is not"),
         ("trainlist01.txt", "Archery/a.avi 1\n", "row 1: label '1'; classInd.txt has 2"),
-        ("trainlist01.txt", "\nDiving/a.avi 1\n", "row 2: class 'Diving' is none of the 3"),
+        ("trainlist01.txt", "\nDiving/a.avi 1\n", "row 2: class 'Diving' is not one of the 3"),
         ("classInd.txt", "0 ApplyEyeMakeup\n", "classInd.txt: row 1: class number '0'; 1 wanted"),
         ("classInd.txt", "1 A\n3 B\n", "classInd.txt: row 2: class number '3'; 2 wanted"),
     ],

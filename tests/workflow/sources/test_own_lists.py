@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from reelpack.lists.url_names import name_video
-from tests.sources.server import Site, serve, status
+from tests.sources.server import Site, delayed, serve, status
 from tests.support.clips import write_clip
 from tests.support.project import Project
 from tests.support.served import (
@@ -70,7 +70,7 @@ def test_after_a_kill_only_the_rest_is_fetched(
 ) -> None:
     content = clip_bytes(tmp_path, "clip.mp4")
     names = [f"v{number:02d}.mp4" for number in range(24)]
-    urls = [site.add(f"/{name}", serve(content, delay_seconds=0.3)) for name in names]
+    urls = [site.add(f"/{name}", delayed(serve(content), 0.3)) for name in names]
     (project.folder / "list.csv").write_text("\n".join(["url,label", *(f"{u},1" for u in urls)]))
     given = config(project, "mine", downloads={"per_host": 2})
     given["datasets"]["mine"]["videos"] = "list.csv"

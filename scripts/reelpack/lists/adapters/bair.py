@@ -1,4 +1,4 @@
-"""BAIR robot pushing: tfrecords of sequences of 30 pictures, 64 x 64; the files are the list."""
+"""BAIR robot pushing: tfrecords of sequences of 30 frames, 64 x 64; the files are the list."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENDING = ".tfrecords"
 
 
 def read(folder: Path, *, split: str, options: Mapping[str, Any]) -> pd.DataFrame:  # noqa: ARG001
-    """List the sequences of one split, without reading pictures.
+    """List the sequences of one split, without reading frames.
 
     Args:
         folder: holds train/*.tfrecords and test/*.tfrecords.

@@ -168,7 +168,7 @@ def find_labels(
     wrong = labels.isna()
     if wrong.any():
         raise UserError(
-            f"{path}: row {find_first(wrong)}: class {names[wrong].iloc[0]!r} is none of the"
+            f"{path}: row {find_first(wrong)}: class {names[wrong].iloc[0]!r} is not one of the"
             f" {len(classes)} in {source}"
         )
     return labels.astype("Int64")
