@@ -35,11 +35,10 @@ MANY_ARGUMENTS: set[str] = {
     "scripts/reelpack/encode/encode.py encode_shard",
     "scripts/reelpack/frames/extract.py run_frames",
     "scripts/reelpack/jobs/stage.py run",
-    "scripts/reelpack/packs/publish.py publish",
     "scripts/reelpack/video/decode.py decode_frames",
     "tests/video/test_sampling.py make_index",
 }
-TWO_CLASSES: set[str] = {"Asked", "Encoder", "Plan", "Sample", "SplitCounts", "_Open"}
+TWO_CLASSES: set[str] = {"Encoder"}
 
 LIBRARY = ROOT / "scripts" / "reelpack"
 PYTHON = sorted([*(ROOT / "scripts").rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
