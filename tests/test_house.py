@@ -36,9 +36,10 @@ MANY_ARGUMENTS: set[str] = {
     "scripts/reelpack/frames/extract.py run_frames",
     "scripts/reelpack/jobs/stage.py run",
     "scripts/reelpack/video/decode.py decode_frames",
+    "tests/sources/server.py serve",
     "tests/video/test_sampling.py make_index",
 }
-TWO_CLASSES: set[str] = {"Encoder"}
+TWO_CLASSES: set[str] = {"Encoder", "Member"}
 
 LIBRARY = ROOT / "scripts" / "reelpack"
 PYTHON = sorted([*(ROOT / "scripts").rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
@@ -82,6 +83,7 @@ def imports(tree: ast.AST) -> Iterator[tuple[str, str]]:
         yield from (pair for pair in pairs if pair[0].partition(".")[0] == "reelpack")
 
 
+@cache
 def imported(tree: ast.AST) -> set[str]:
     """Return the modules of the library that a tree's imports reach, the deepest of each."""
     deepest = (
@@ -91,6 +93,7 @@ def imported(tree: ast.AST) -> set[str]:
     return set(deepest)
 
 
+@cache
 def at_import_time(path: Path) -> ast.Module:
     """Return a module less what runs later or never: functions, and what only type checkers read."""
 
@@ -173,6 +176,7 @@ def test_modules_named_by_strings_exist_and_lie_below() -> None:
     assert not {pair for pair in named if FLOOR[room(pair[1])] > FLOOR[room(pair[0])]}
 
 
+@cache
 def definitions(module: str) -> set[str]:
     """Names that a module binds, and the modules in it."""
     found = {name.rpartition(".")[2] for name in modules() if name.rpartition(".")[0] == module}

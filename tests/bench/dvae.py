@@ -1,6 +1,8 @@
 """How long the dVAE encoder takes, against the dall_e package: one thread, published sizes.
 
-PYTHONPATH=scripts .venv/bin/python -m tests.bench.dvae
+Prints the median ratio of pairs of calls; all tokens must be equal.
+
+    PYTHONPATH=scripts .venv/bin/python -m tests.bench.dvae
 """
 
 import statistics
