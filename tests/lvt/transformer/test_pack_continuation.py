@@ -20,7 +20,7 @@ from reelpack.lvt.transformer.sample_files import SHEET
 from reelpack.lvt.vqvae.one_pass import make_initial_model
 from reelpack.lvt.vqvae.training_settings import VqvaeTrainSettings
 from reelpack.packs import Entry, get_format, publish
-from reelpack.packs.base import PackContext, Variant
+from reelpack.packs.entries import PackContext, Variant
 from tests.lvt.transformer import tiny
 from tests.lvt.transformer.commands import command
 
