@@ -36,10 +36,9 @@ MANY_ARGUMENTS: set[str] = {
     "scripts/reelpack/frames/extract.py run_frames",
     "scripts/reelpack/jobs/stage.py run",
     "scripts/reelpack/video/decode.py decode_frames",
-    "tests/sources/server.py serve",
     "tests/video/test_sampling.py make_index",
 }
-TWO_CLASSES: set[str] = {"Encoder", "Member"}
+TWO_CLASSES: set[str] = {"Encoder"}
 
 LIBRARY = ROOT / "scripts" / "reelpack"
 PYTHON = sorted([*(ROOT / "scripts").rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
