@@ -10,23 +10,11 @@ from reelpack.jobs import cli
 
 def main() -> None:
     """Parse the arguments and crop the frames."""
-    parser = cli.shard_parser(__doc__)
-    parser.add_argument("--clips", required=True, type=Path, help="clip table of trim_shard")
+    parser = cli.build_parser(__doc__, *cli.JOB, "--clips", "--earlier")
     parser.add_argument("--frames", required=True, type=Path, help="frame shard of extract_frames")
-    parser.add_argument("--earlier", required=True, type=Path, help="ledger of extract_frames")
     args = parser.parse_args()
-    run_frames(
-        CROP,
-        args.clips,
-        earlier=args.earlier,
-        settings=CropSettings(args.frames, product_of(json.loads(args.params))),
-        result=args.params,
-        retries=args.retries,
-        journal=args.journal,
-        output=args.output,
-        ledger=args.ledger,
-        workers=args.threads,
-    )
+    settings = CropSettings(args.frames, product_of(json.loads(args.params)))
+    run_frames(CROP, args.clips, settings, cli.read_job(args))
 
 
 if __name__ == "__main__":

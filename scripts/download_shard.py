@@ -12,8 +12,7 @@ from reelpack.sources.fetching import FetchPlan
 
 def main() -> None:
     """Parse the arguments, fetch and probe the shard."""
-    parser = cli.shard_parser(__doc__)
-    parser.add_argument("--shard", required=True, type=Path, help="shard table of the manifest")
+    parser = cli.build_parser(__doc__, *cli.JOB, "--shard")
     parser.add_argument(
         "--sources", default="", metavar="JSON", help="where videos that are not here come from"
     )
@@ -22,19 +21,11 @@ def main() -> None:
     )
     parser.add_argument("--options", default="{}", metavar="JSON", help="config's downloads")
     args = parser.parse_args()
-    download_shard(
-        args.shard,
-        result=args.params,
-        retries=args.retries,
-        journal=args.journal,
-        output=args.output,
-        ledger=args.ledger,
-        workers=args.threads,
-        plan=_plan(args.sources, args.archives, args.options) if args.sources else None,
-    )
+    plan = _build_plan(args.sources, args.archives, args.options) if args.sources else None
+    download_shard(args.shard, cli.read_job(args), plan=plan)
 
 
-def _plan(sources: str, archives: list[Path], options: str) -> FetchPlan:
+def _build_plan(sources: str, archives: list[Path], options: str) -> FetchPlan:
     """Build the plan; an index of archives lies in {source's number}/{part}.json."""
     indexes: dict[Path, list[Path]] = defaultdict(list)
     for path in archives:

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from reelpack.core.files import link_or_copy, sha256_file
-from reelpack.frames.shard import FrameSource
+from reelpack.frames.shard import ShardFrames
 from reelpack.jobs import cli
 from reelpack.jobs.device import choose_device
 from reelpack.lvt.training.running import TrainingJournal
@@ -45,7 +45,7 @@ def main() -> None:
     }
     journal = TrainingJournal(args.journal, args.params, ledgers, outputs=outputs)
     train_vqvae(
-        FrameSource([args.frames / f"{name}.tar" for name in params["shards"]]),
+        ShardFrames([args.frames / f"{name}.tar" for name in params["shards"]]),
         VqvaeTrainSettings.from_card(card, image_size=side),
         journal.folder,
         device=choose_device(args.gpus),

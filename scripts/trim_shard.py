@@ -10,30 +10,19 @@ from reelpack.jobs import cli
 
 def main() -> None:
     """Parse the arguments and write the clip table."""
-    parser = cli.shard_parser(__doc__)
-    parser.add_argument("--shard", required=True, type=Path, help="shard table of the manifest")
+    parser = cli.build_parser(__doc__, *cli.JOB, "--shard", "--earlier")
     parser.add_argument("--probes", required=True, type=Path, help="output of download_shard")
-    parser.add_argument("--earlier", required=True, type=Path, help="ledger of download_shard")
     parser.add_argument("--folder", required=True, type=Path, help="folder for files that are cut")
     parser.add_argument("--split", required=True, help="the split that the shard is of")
     args = parser.parse_args()
     params = json.loads(args.params)
     windows = params.get("windows", "inside")
-    tables = {"probes": args.probes, "earlier": args.earlier, "result": args.params}
-    outputs = {"output": args.output, "ledger": args.ledger}
-    if "trim" not in params:
-        rows = trim_shard(args.shard, windows=windows, **tables, **outputs)
-        print(f"trim_shard: {sum(row.ok for row in rows)} of {len(rows)} clips ok")
+    if "trim" in params:
+        settings = CutSettings(params["trim"], windows, args.folder, args.split)
+        cut_shard(args.shard, args.probes, settings, cli.read_job(args))
         return
-    cut_shard(
-        args.shard,
-        settings=CutSettings(params["trim"], windows, args.folder, args.split),
-        retries=args.retries,
-        journal=args.journal,
-        workers=args.threads,
-        **tables,
-        **outputs,
-    )
+    rows = trim_shard(args.shard, args.probes, cli.read_job(args), windows=windows)
+    print(f"trim_shard: {sum(row.ok for row in rows)} of {len(rows)} clips ok")
 
 
 if __name__ == "__main__":

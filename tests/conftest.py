@@ -12,7 +12,7 @@ def warm_workers():
     modules = [
         "__main__",
         "tests.support.workers",
-        "reelpack.encode.encode",
+        "reelpack.encode.single",
         "reelpack.clips.download",
         "reelpack.encoders.vqvae",
     ]

@@ -29,16 +29,10 @@ MOST_LINES, MOST_LINES_OF_FUNCTION, MOST_ARGUMENTS = 400, 60, 6
 LONG_FILES: set[str] = set()
 LONG_FUNCTIONS: set[str] = {"scripts/reelpack/video/index.py read_index"}
 MANY_ARGUMENTS: set[str] = {
-    "scripts/reelpack/clips/download.py download_shard",
-    "scripts/reelpack/clips/trim.py trim_shard",
-    "scripts/reelpack/clips/trim_files.py cut_shard",
-    "scripts/reelpack/encode/encode.py encode_shard",
-    "scripts/reelpack/frames/extract.py run_frames",
-    "scripts/reelpack/jobs/stage.py run",
     "scripts/reelpack/video/decode.py decode_frames",
     "tests/video/test_sampling.py make_index",
 }
-TWO_CLASSES: set[str] = {"Encoder"}
+TWO_CLASSES: set[str] = set()
 
 LIBRARY = ROOT / "scripts" / "reelpack"
 PYTHON = sorted([*(ROOT / "scripts").rglob("*.py"), *(ROOT / "tests").rglob("*.py")])

@@ -25,7 +25,7 @@ from reelpack.config.recipes import products
 from reelpack.config.settings import Settings
 from reelpack.core.errors import ClipError
 from reelpack.encode.rows import ClipRows
-from reelpack.frames.clip_pixels import EncodeSettings, pixels, shared_pixels
+from reelpack.frames.clip_pixels import EncodeSettings, read_pixels, read_shared_pixels
 from reelpack.video import decode
 from tests.support.averages import Averages
 from tests.support.clips import write_clip
@@ -65,12 +65,12 @@ class Counting:
 
 def one_after_another(clips: Sequence[Clip], members: Sequence[EncodeSettings]) -> int:
     """Decode every clip for every recipe; return the pictures given."""
-    return sum(sum(1 for _ in pixels(clip, member)) for member in members for clip in clips)
+    return sum(sum(1 for _ in read_pixels(clip, member)) for member in members for clip in clips)
 
 
 def at_once(clips: Sequence[Clip], members: Sequence[EncodeSettings]) -> int:
     """Decode every clip once for all recipes; return the pictures given."""
-    return sum(sum(1 for _ in shared_pixels(clip, members)) for clip in clips)
+    return sum(sum(1 for _ in read_shared_pixels(clip, members)) for clip in clips)
 
 
 def measure(
@@ -121,7 +121,7 @@ def long_video(seconds: float, members: Sequence[EncodeSettings], folder: Path) 
     encoders = [Averages(window=CARDS[m.encoder["name"]].window) for m in members]
     rows = [ClipRows(encoder, 1) for encoder in encoders]
     before = peak_mib()
-    for number, crops in shared_pixels(clip, members):
+    for number, crops in read_shared_pixels(clip, members):
         rows[number].add([np.maximum(crop, 1) for crop in crops])
     sizes = [len(one.clip_bytes()) for one in rows]
     after = peak_mib()

@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 
 from reelpack.encoders.vqvae import Architecture, channels_last, to_signed
-from reelpack.frames.shard import ClipWriter, FrameSource, join_clips
+from reelpack.frames.shard import ClipWriter, ShardFrames, join_clips
 from reelpack.jobs.device import set_deterministic
 from reelpack.lvt.vqvae.codebook_learning import learn
 from reelpack.lvt.vqvae.one_pass import make_initial_model
@@ -113,7 +113,7 @@ def main() -> None:
     device = "cuda" if args.gpu else "cpu"
     frames = made_frames()
     with tempfile.TemporaryDirectory() as name:
-        source = FrameSource([write_shard(Path(name), frames)])
+        source = ShardFrames([write_shard(Path(name), frames)])
 
         def ours(settings: VqvaeTrainSettings) -> None:
             folder = Path(tempfile.mkdtemp(dir=name))

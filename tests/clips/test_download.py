@@ -11,6 +11,7 @@ from reelpack.clips.download import download_shard
 from reelpack.clips.table import read_probes
 from reelpack.core.files import sha256_file
 from reelpack.core.tables import write_table
+from reelpack.jobs.job import Job
 from reelpack.jobs.ledger import read_ledger
 from reelpack.jobs.retries import Retries
 from reelpack.lists.manifest import CLIP_COLUMNS, make_manifest
@@ -36,15 +37,15 @@ def manifest(folder):
 
 
 def run(folder, *, retries=NEVER, workers=1):
-    return download_shard(
-        folder / "shard.parquet",
-        result="r",
+    job = Job(
+        "r",
+        folder / "probes.parquet",
+        folder / "probes.ledger.parquet",
+        folder / "journal",
         retries=retries,
-        journal=folder / "journal",
-        output=folder / "probes.parquet",
-        ledger=folder / "probes.ledger.parquet",
         workers=workers,
     )
+    return download_shard(folder / "shard.parquet", job)
 
 
 @pytest.fixture

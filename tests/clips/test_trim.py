@@ -3,10 +3,11 @@ from dataclasses import asdict, replace
 import pandas as pd
 import pytest
 
-from reelpack.clips.table import PROBE_COLUMNS, Clip, Probe, read_clips
-from reelpack.clips.trim import trim_shard, window
+from reelpack.clips.table import Clip, Probe, read_clips, write_probes
+from reelpack.clips.trim import build_clip, trim_shard
 from reelpack.core.errors import ClipError
 from reelpack.core.tables import write_table
+from reelpack.jobs.job import Job
 from reelpack.jobs.ledger import LedgerRow, read_ledger, write_ledger
 from reelpack.lists.manifest import CLIP_COLUMNS
 from reelpack.lists.shard_table import ShardRow
@@ -22,18 +23,18 @@ def row(clip_id="a", start=None, end=None):
     ("start", "end"), [(None, None), (0.0, None), (1.999, None), (None, 99.0), (0.5, 0.6)]
 )
 def test_windows_that_are_kept_as_they_are(start, end):
-    assert window(row(start=start, end=end), PROBE) == Clip("a", "/v.mp4", "s" * 64, start, end)
+    assert build_clip(row(start=start, end=end), PROBE) == Clip("a", "/v.mp4", "s" * 64, start, end)
 
 
 def test_a_clip_keeps_the_number_of_its_record():
-    assert window(replace(row(), record=3), PROBE) == Clip(
+    assert build_clip(replace(row(), record=3), PROBE) == Clip(
         "a", "/v.mp4", "s" * 64, None, None, record=3
     )
 
 
 def test_a_picture_lasts_no_time_and_is_a_clip():
     picture = replace(PROBE, codec="picture", pictures=1, duration_seconds=0.0)
-    assert window(row(), picture) == Clip("a", "/v.mp4", "s" * 64, None, None)
+    assert build_clip(row(), picture) == Clip("a", "/v.mp4", "s" * 64, None, None)
 
 
 @pytest.mark.parametrize(
@@ -48,13 +49,13 @@ def test_a_picture_lasts_no_time_and_is_a_clip():
 )
 def test_windows_without_a_picture(start, end, message):
     with pytest.raises(ClipError, match=message) as caught:
-        window(row(start=start, end=end), PROBE)
+        build_clip(row(start=start, end=end), PROBE)
     assert caught.value.failure == "too_short"
 
 
 def test_a_video_of_unknown_length_may_start_anywhere():
     unknown = Probe(**{**asdict(PROBE), "duration_seconds": 0.0})
-    assert window(row(start=5.0), unknown).start_seconds == 5.0
+    assert build_clip(row(start=5.0), unknown).start_seconds == 5.0
 
 
 @pytest.mark.parametrize(
@@ -70,27 +71,21 @@ def test_a_video_of_unknown_length_may_start_anywhere():
 )
 def test_what_start_and_end_mean(windows, of_row, of_probe, expected):
     asked = replace(row(start=0.5, end=1.5), whole=of_row)
-    clip = window(asked, replace(PROBE, whole=of_probe), windows=windows)
+    clip = build_clip(asked, replace(PROBE, whole=of_probe), windows=windows)
     assert (clip.start_seconds, clip.end_seconds) == expected
 
 
 def test_where_a_clip_was_in_another_video_is_no_window_of_its_own_file():
-    assert window(row(start=70.0, end=80.0), PROBE, windows="cut").start_seconds is None
+    assert build_clip(row(start=70.0, end=80.0), PROBE, windows="cut").start_seconds is None
 
 
 def shard(folder, rows, probes, ledger):
-    write_table(pd.DataFrame([asdict(r) for r in rows]), CLIP_COLUMNS, folder / "s")
-    frame = pd.DataFrame([asdict(p) for p in probes], columns=PROBE_COLUMNS.names)
-    write_table(frame, PROBE_COLUMNS, folder / "p")
+    frame = pd.DataFrame([asdict(r) for r in rows], columns=CLIP_COLUMNS.names)
+    write_table(frame, CLIP_COLUMNS, folder / "s")
+    write_probes(probes, folder / "p")
     write_ledger(ledger, folder / "e")
-    return trim_shard(
-        folder / "s",
-        probes=folder / "p",
-        earlier=folder / "e",
-        result="r",
-        output=folder / "clips",
-        ledger=folder / "ledger",
-    )
+    job = Job("r", folder / "clips", folder / "ledger", folder / "journal", (folder / "e",))
+    return trim_shard(folder / "s", folder / "p", job)
 
 
 def test_a_shard(tmp_path):
@@ -112,19 +107,5 @@ def test_a_shard(tmp_path):
 
 
 def test_an_empty_shard(tmp_path):
-    write_table(pd.DataFrame(columns=CLIP_COLUMNS.names), CLIP_COLUMNS, tmp_path / "s")
-    assert shard_of_nothing(tmp_path) == []
+    assert shard(tmp_path, [], [], []) == []
     assert read_clips(tmp_path / "clips") == []
-
-
-def shard_of_nothing(folder):
-    write_table(pd.DataFrame(columns=PROBE_COLUMNS.names), PROBE_COLUMNS, folder / "p")
-    write_ledger([], folder / "e")
-    return trim_shard(
-        folder / "s",
-        probes=folder / "p",
-        earlier=folder / "e",
-        result="r",
-        output=folder / "clips",
-        ledger=folder / "ledger",
-    )

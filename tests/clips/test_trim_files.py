@@ -21,8 +21,8 @@ from reelpack.config.stages import describe_result
 from reelpack.core.errors import ClipError
 from reelpack.core.files import sha256_file
 from reelpack.core.results import canonical
+from reelpack.jobs.job import Job
 from reelpack.jobs.ledger import read_ledger
-from reelpack.jobs.retries import Retries
 from reelpack.lists.manifest import make_manifest
 from reelpack.video.index import index_video
 from tests.support.clips import picture, write_clip
@@ -32,7 +32,7 @@ pytestmark = pytest.mark.usefixtures("warm_workers")
 HOSTILE = "$(touch gone)/-i ;`rm` %d:é"
 
 
-class Job:
+class Cutting:
     """trim_shard of one split, in a folder that other splits share."""
 
     def __init__(self, folder, *, split="train"):
@@ -53,29 +53,25 @@ class Job:
             manifest=self.place / "manifest.parquet",
             tables=[self.place / "shard.parquet"],
         )
-        download_shard(
-            self.place / "shard.parquet",
-            result="d",
-            retries=Retries(),
-            journal=self.place / "download",
-            output=self.place / "probes.parquet",
-            ledger=self.place / "probes.ledger.parquet",
-            workers=1,
-        )
+        download_shard(self.place / "shard.parquet", self.job("probes", "d"))
         return self
+
+    def job(self, name, result, *earlier, workers=1):
+        return Job(
+            result,
+            self.place / f"{name}.parquet",
+            self.place / f"{name}.ledger.parquet",
+            self.place / ("journal" if name == "clips" else name),
+            earlier=tuple(self.place / f"{one}.ledger.parquet" for one in earlier),
+            workers=workers,
+        )
 
     def run(self, how="keyframe", *, workers=1, windows="inside", result="r"):
         return cut_shard(
             self.place / "shard.parquet",
-            probes=self.place / "probes.parquet",
-            earlier=self.place / "probes.ledger.parquet",
-            settings=CutSettings(how, windows, self.cuts, self.split),
-            result=f"{result} {how}",
-            retries=Retries(),
-            journal=self.place / "journal",
-            output=self.place / "clips.parquet",
-            ledger=self.place / "clips.ledger.parquet",
-            workers=workers,
+            self.place / "probes.parquet",
+            CutSettings(how, windows, self.cuts, self.split),
+            self.job("clips", f"{result} {how}", "probes", workers=workers),
         )
 
     def table(self):
@@ -98,7 +94,7 @@ def videos(tmp_path_factory):
 @pytest.fixture
 def job(tmp_path, videos):
     long = str(videos / "long.mp4")
-    return Job(tmp_path).write(
+    return Cutting(tmp_path).write(
         [
             (long, "air drumming/-x_1_2", 0.5, 1.5),
             (str(videos / "b.avi"), "b", 0.2, 0.6),
@@ -198,7 +194,7 @@ def test_windows_of_files_that_are_cut_already_mean_nothing(job, monkeypatch):
 
 def test_pictures_are_not_cut(tmp_path):
     Image.fromarray(picture(0, 64, 48)).save(tmp_path / "a.png")
-    job = Job(tmp_path).write([(str(tmp_path / "a.png"), "a", 0.0, 1.0)])
+    job = Cutting(tmp_path).write([(str(tmp_path / "a.png"), "a", 0.0, 1.0)])
     assert [row.failure for row in job.run("exact")] == [""]
     assert job.table()["a"].path == str(tmp_path / "a.png")
     assert not job.cuts.exists()
@@ -212,10 +208,10 @@ def test_splits_share_a_clip_and_never_a_name(job, tmp_path, videos):
     target = job.cuts / "air drumming/-x_1_2.mp4"
     inode = target.stat().st_ino
     long = str(videos / "long.mp4")
-    same = Job(tmp_path, split="val").write([(long, "air drumming/-x_1_2", 0.5, 1.5)])
+    same = Cutting(tmp_path, split="val").write([(long, "air drumming/-x_1_2", 0.5, 1.5)])
     assert [row.failure for row in same.run()] == [""]
     assert target.stat().st_ino == inode
-    other = Job(tmp_path, split="test").write([(long, "air drumming/-x_1_2", 1.5, 2.0)])
+    other = Cutting(tmp_path, split="test").write([(long, "air drumming/-x_1_2", 1.5, 2.0)])
     (row,) = other.run()
     assert row.failure == "refused"
     assert f"{target} is another clip of split train: give clip ids that differ" in row.message
@@ -257,7 +253,7 @@ def test_other_ids_are_refused(clip_id):
 def test_an_id_that_is_the_folder_of_another_is_refused(tmp_path, videos):
     long = str(videos / "long.mp4")
     rows = [(long, "a", 0.0, 0.5), (long, "a.mp4/b", 0.0, 0.5), (long, "d" * 255 + "/c", 0.0, 0.5)]
-    job = Job(tmp_path).write([*rows, *((long, f"{'p/' * 2100}{n}", 0.0, 0.5) for n in "12")])
+    job = Cutting(tmp_path).write([*rows, *((long, f"{'p/' * 2100}{n}", 0.0, 0.5) for n in "12")])
     failures = [row.failure for row in job.run()]
     assert failures == ["", "refused", "", "refused", "refused"]
     assert job.files() == sorted(["a.mp4", f"{'d' * 255}/c.mp4"])
@@ -283,7 +279,7 @@ def command(job):
 
 def test_a_killed_job_goes_on_where_it_was(tmp_path, videos):
     long = str(videos / "long.mp4")
-    job = Job(tmp_path).write([(long, f"c{n:02}", n / 50, n / 50 + 1) for n in range(30)])
+    job = Cutting(tmp_path).write([(long, f"c{n:02}", n / 50, n / 50 + 1) for n in range(30)])
     process = subprocess.Popen(command(job), stdout=subprocess.DEVNULL, start_new_session=True)
     deadline = time.monotonic() + 60
     while len(job.files()) < 5 and time.monotonic() < deadline:

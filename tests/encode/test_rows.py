@@ -5,7 +5,7 @@ import pytest
 from safetensors.numpy import load
 
 from reelpack.core.errors import ClipError
-from reelpack.encode.rows import ClipRows, row_of
+from reelpack.encode.rows import ClipRows, build_row
 from tests.support.averages import Averages
 
 
@@ -22,8 +22,8 @@ def encoded(encoder, sets):
 
 def test_a_row_is_a_frame_or_a_window_that_is_filled_up_with_black():
     one = frame(5)
-    assert row_of([one], 1) is one
-    window = row_of([frame(1), frame(2)], 3)
+    assert build_row([one], 1) is one
+    window = build_row([frame(1), frame(2)], 3)
     assert window.shape == (3, 4, 6, 3)
     assert window[:, 0, 0, 0].tolist() == [1, 2, 0]
 

@@ -11,11 +11,11 @@ import pytest
 from reelpack.clips.table import Clip, write_clips
 from reelpack.core.errors import ClipError
 from reelpack.core.files import sha256_file
-from reelpack.frames.audio import EXTRACT_AUDIO, RATE_HZ, AudioSettings, mp3_of
+from reelpack.frames.audio import EXTRACT_AUDIO, RATE_HZ, AudioSettings, encode_mp3
+from reelpack.frames.cursor import FrameCursor
 from reelpack.frames.extract import run_frames
-from reelpack.frames.frame_cursor import FrameCursor
+from reelpack.jobs.job import Job
 from reelpack.jobs.ledger import LedgerRow, write_ledger
-from reelpack.jobs.retries import Retries
 from reelpack.jobs.stage import Task
 from tests.support.clips import cut_file, write_audio, write_clip
 
@@ -60,8 +60,8 @@ def beeps(samples: np.ndarray) -> list[float]:
 
 def test_rate_channels_and_time(tmp_path):
     path = write_beeps(tmp_path / "a.m4a")
-    data = mp3_of(path)
-    assert data == mp3_of(path)
+    data = encode_mp3(path)
+    assert data == encode_mp3(path)
     samples = waveform(data)
     assert len(samples) / RATE_HZ == pytest.approx(2, abs=0.05)
     assert beeps(samples) == pytest.approx([0.5, 1.5], abs=0.01)
@@ -70,11 +70,11 @@ def test_rate_channels_and_time(tmp_path):
 
 def test_a_window_is_cut_to_the_sample(tmp_path):
     path = write_beeps(tmp_path / "a.m4a")
-    samples = waveform(mp3_of(path, start_seconds=1.25, end_seconds=1.75))
+    samples = waveform(encode_mp3(path, start_seconds=1.25, end_seconds=1.75))
     assert len(samples) == RATE_HZ // 2
     assert beeps(samples) == pytest.approx([0.25], abs=0.01)
     with pytest.raises(ClipError, match="no_audio"):
-        mp3_of(path, start_seconds=5.0)
+        encode_mp3(path, start_seconds=5.0)
 
 
 def test_a_track_that_begins_late_stays_in_step(tmp_path):
@@ -88,7 +88,7 @@ def test_a_track_that_begins_late_stays_in_step(tmp_path):
                     packet.dts += 700
                 packet.stream = streams[packet.stream.index]
                 output.mux(packet)
-    samples = waveform(mp3_of(tmp_path / "b.mkv"))
+    samples = waveform(encode_mp3(tmp_path / "b.mkv"))
     (begin, *_) = np.flatnonzero(np.abs(samples) > 0.05)
     assert begin / RATE_HZ == pytest.approx(0.7, abs=0.04)
 
@@ -102,18 +102,14 @@ def extract(folder: Path, clips: list[Clip], audio: dict[str, str]) -> list[Ledg
     write_clips(clips, folder / "clips.parquet")
     rows = [LedgerRow(one.clip_id, "trim_shard", "ok") for one in clips]
     write_ledger(rows, folder / "earlier.parquet")
-    return list(run_frames(
-        EXTRACT_AUDIO,
-        folder / "clips.parquet",
-        earlier=folder / "earlier.parquet",
-        settings=AudioSettings.of(audio),
-        result="r",
-        retries=Retries(),
-        journal=folder / "journal",
-        output=folder / "00000.tar",
-        ledger=folder / "00000.ledger.parquet",
-        workers=1,
-    ))  # fmt: skip
+    job = Job(
+        "r",
+        folder / "00000.tar",
+        folder / "00000.ledger.parquet",
+        folder / "journal",
+        (folder / "earlier.parquet",),
+    )
+    return run_frames(EXTRACT_AUDIO, folder / "clips.parquet", AudioSettings.of(audio), job)
 
 
 def test_a_shard_holds_one_file_per_clip_and_tells_the_rest(tmp_path):

@@ -10,13 +10,13 @@ import pytest
 from reelpack.clips.table import Clip
 from reelpack.config.recipes import Product
 from reelpack.core.errors import ClipError
-from reelpack.encode.encode import EncodeSettings, pixels
+from reelpack.encode.single import EncodeSettings, read_pixels
 from reelpack.frames.extract import (
     CropSettings,
+    build_crop,
+    build_scale,
     crop_clip,
-    crop_of,
     extract_clip,
-    scale_of,
 )
 from reelpack.frames.shard import FrameShard, join_clips
 from reelpack.jobs.stage import Task
@@ -37,10 +37,10 @@ CUT = Product(FRAMES, {"size": 24, "position": "bottom", "hflip": True})
 def test_every_key_of_a_recipe_arrives():
     frames = {"fps": "2/3", "first": 4, "at_least": 2, "shorter_side": 64, "scaler": "lanczos"}
     assert Product(frames, None).sampling == Sampling(fps=Fraction(2, 3), first=4, at_least=2)
-    assert scale_of(frames) == Scale(shorter_side=64, scaler="lanczos")
-    assert scale_of({"square": 64, "scaler": "bicubic"}) == Scale(square=64)
-    assert crop_of(CUT) == Crop(24, "bottom", hflip=True)
-    assert crop_of(WHOLE) is None
+    assert build_scale(frames) == Scale(shorter_side=64, scaler="lanczos")
+    assert build_scale({"square": 64, "scaler": "bicubic"}) == Scale(square=64)
+    assert build_crop(CUT) == Crop(24, "bottom", hflip=True)
+    assert build_crop(WHOLE) is None
 
 
 @pytest.fixture(scope="module")
@@ -132,5 +132,17 @@ def test_a_record_is_a_clip_staged_and_streamed(tmp_path):
     staged = list(FrameShard(tmp_path / "f.tar").frames("a/2"))
     np.testing.assert_array_equal(np.stack(staged), shots[1])
     settings = EncodeSettings({}, Path(), (product,), (), "cpu")
-    streamed = [crops[0] for crops in pixels(clip, settings)]
+    streamed = [crops[0] for crops in read_pixels(clip, settings)]
     np.testing.assert_array_equal(np.stack(streamed), shots[1])
+
+
+def test_an_error_over_a_damaged_file_names_the_stage_that_would_have_failed_staged(monkeypatch):
+    def fail(*_, **__):
+        yield from ()
+        raise ZeroDivisionError("a side of 0")
+
+    monkeypatch.setattr("reelpack.frames.clip_pixels.decode_frames", fail)
+    settings = EncodeSettings({}, Path(), (WHOLE,), (), "cpu")
+    with pytest.raises(ClipError) as caught:
+        list(read_pixels(Clip("a", "a.mp4", "", None, None), settings))
+    assert (caught.value.stage, caught.value.failure) == ("extract_frames", "decode")

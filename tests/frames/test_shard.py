@@ -7,7 +7,7 @@ import tarfile
 import numpy as np
 import pytest
 
-from reelpack.frames.shard import ClipWriter, FrameShard, FrameSource, join_clips, split_shard
+from reelpack.frames.shard import ClipWriter, FrameShard, ShardFrames, join_clips, split_shard
 from reelpack.jobs.ledger import LedgerRow
 
 IDS = ["b", "ü/" + "lang " * 40 + "/name", "a.b/c", "empty"]
@@ -90,7 +90,7 @@ def test_an_error_while_writing_ends_the_file(tmp_path):
 def test_an_empty_shard(tmp_path):
     join_clips(tmp_path / "e.tar", [])
     assert FrameShard(tmp_path / "e.tar").clip_ids == []
-    assert len(FrameSource([tmp_path / "e.tar"])) == 0
+    assert len(ShardFrames([tmp_path / "e.tar"])) == 0
     subprocess.run(["tar", "-tf", str(tmp_path / "e.tar")], check=True)
 
 
@@ -104,7 +104,7 @@ def test_the_order_of_a_source_does_not_depend_on_the_shards(tmp_path):
         for part, group in enumerate(groups):
             shards.append(tmp_path / f"{number}-{part}.tar")
             join_clips(shards[-1], [(clip_id, files[clip_id]) for clip_id in group])
-        sources.append(FrameSource(shards))
+        sources.append(ShardFrames(shards))
     one, *others, none = sources
     assert len(one) == sum(COUNTS.values())
     assert len(none) == 0

@@ -6,6 +6,7 @@ import pytest
 
 from reelpack.core.errors import UserError
 from reelpack.jobs import cli
+from reelpack.jobs.job import Job
 from reelpack.jobs.retries import Retries
 
 
@@ -45,9 +46,22 @@ def test_jobs_find_this_interpreter_first(monkeypatch):
 
 def test_arguments_of_a_stage():
     needed = ["--params", "{}", "--ledger", "l", "--output", "o", "--journal", "j"]
-    args = cli.shard_parser("x").parse_args(needed)
-    assert (args.retries, args.threads, args.journal) == (Retries(), 1, Path("j"))
-    args = cli.shard_parser("x").parse_args([*needed, "--retries", '{"all": 2}'])
-    assert args.retries == Retries(all=2)
+    parser = cli.build_parser("x", *cli.JOB)
+    job = cli.read_job(parser.parse_args(needed))
+    assert job == Job("{}", Path("o"), Path("l"), Path("j"), (), Retries(), 1)
+    more = ["--retries", '{"all": 2}', "--threads", "3"]
+    job = cli.read_job(parser.parse_args([*needed, *more]))
+    assert (job.retries, job.workers) == (Retries(all=2), 3)
     with pytest.raises(SystemExit):
-        cli.shard_parser("x").parse_args(["--params", "{}"])
+        parser.parse_args(["--params", "{}"])
+
+
+def test_ledgers_of_stages_before(capsys):
+    parser = cli.build_parser("x", *cli.JOB, "--earlier", "--gpus")
+    needed = ["--params", "{}", "--ledger", "l", "--output", "o", "--journal", "j"]
+    args = parser.parse_args([*needed, "--earlier", "a", "b"])
+    assert cli.read_job(args).earlier == (Path("a"), Path("b"))
+    assert args.gpus == 0
+    with pytest.raises(SystemExit):
+        parser.parse_args(needed)
+    assert "--earlier" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import pytest
 
 from reelpack.core.errors import ClipError
 from reelpack.core.files import write_bytes
-from reelpack.jobs.journal import LEDGER, SEAL, Journal
+from reelpack.jobs.journal import LEDGER, SEAL, Journal, find_settled_keys
 from reelpack.jobs.ledger import LedgerRow, read_ledger, write_ledger
 from reelpack.jobs.retries import Retries
 from tests.support.workers import assemble, split
@@ -183,3 +183,16 @@ def test_retries_as_json():
 def test_the_ledger_reads_back(sealed):
     folder, rows = sealed
     assert read_ledger(folder / LEDGER) == rows
+
+
+def test_what_was_missing_is_looked_for_again_in_every_run(tmp_path):
+    book = journal(tmp_path / "j", keys=["gone", "bad"])
+    book.fail("gone", "id gone", ClipError("missing", "no such file"))
+    book.fail("bad", "id bad", ClipError("corrupt", "bad"))
+    assert book.row("gone", "id gone").failure == "missing"
+    assert book.open_keys(["gone", "bad"]) == ["gone"]
+    rows = [book.row(key, f"id {key}") for key in ("gone", "bad")]
+    write_ledger(rows, tmp_path / LEDGER)
+    book.seal({LEDGER: tmp_path / LEDGER})
+    assert find_settled_keys(tmp_path / "j", NEVER) == {"bad"}
+    assert journal(tmp_path / "j", keys=["gone", "bad"]).open_keys(["gone", "bad"]) == ["gone"]

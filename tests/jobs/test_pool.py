@@ -5,7 +5,7 @@ import time
 import pytest
 
 from reelpack.core.errors import ClipError
-from reelpack.jobs.pool import counted, run_clips, worker_pool
+from reelpack.jobs.pool import print_progress, run_clips, worker_pool
 from tests.support.workers import calls, pool_work
 
 pytestmark = pytest.mark.usefixtures("warm_workers")
@@ -41,9 +41,28 @@ def test_a_failed_clip_keeps_its_class_message_and_stage(tmp_path):
 def test_a_worker_that_dies_fails_its_own_clip_only(tmp_path, workers):
     names = ["a", "die1", "b", "c", "die2", "d", "e", "f"]
     found = outcomes(run(tmp_path, names, workers=workers))
-    dead = "decode: the worker process died on this clip"
+    dead = "machine: the worker process died on this clip (exit status 9)"
     assert found == {name: dead if name.startswith("die") else "ok" for name in names}
     assert calls(tmp_path)["die1"] in (1, 2)
+
+
+def test_how_a_worker_died_tells_whose_fault_it_was(tmp_path):
+    assert outcomes(run(tmp_path, ["crash", "kill", "a"])) == {
+        "crash": "decode: the worker process died on this clip (SIGSEGV)",
+        "kill": "machine: the worker process died on this clip (SIGKILL); was there too little memory?",
+        "a": "ok",
+    }
+
+
+def test_an_error_over_impossible_content_fails_its_clip_only(tmp_path):
+    names = ["a", "zero", "b"]
+    found = outcomes(run(tmp_path, names))
+    assert found == {"a": "ok", "b": "ok", "zero": "decode: ZeroDivisionError: a side of 0"}
+
+
+def test_a_suspect_that_finds_a_full_disk_alone_stops_the_job(tmp_path):
+    with pytest.raises(OSError, match="no space left"):
+        list(run(tmp_path, ["once full"]))
 
 
 def test_a_clip_whose_worker_died_of_something_else_gets_a_second_try(tmp_path):
@@ -62,7 +81,7 @@ def test_a_pool_that_broke_between_two_results_loses_no_clip(tmp_path):
     assert len(found) == len(names)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("full", OSError), ("bug", ZeroDivisionError)])
+@pytest.mark.parametrize(("name", "kind"), [("full", OSError), ("bug", TypeError)])
 def test_what_is_no_clips_fault_stops_the_job(tmp_path, name, kind):
     with pytest.raises(kind):
         list(run(tmp_path, ["a", name, *(f"late{n}" for n in range(50))]))
@@ -71,11 +90,11 @@ def test_what_is_no_clips_fault_stops_the_job(tmp_path, name, kind):
 
 
 def test_progress_is_about_twenty_lines(capsys):
-    list(counted(((n, None) for n in range(1000)), 1000))
+    list(print_progress(((n, None) for n in range(1000)), 1000))
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 20
     assert lines[-1] == "1000/1000 clips"
-    assert list(counted([], 0)) == []
+    assert list(print_progress([], 0)) == []
 
 
 def test_an_error_survives_the_way_between_processes():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from reelpack.jobs.job import Job
 from reelpack.jobs.ledger import LedgerRow, read_ledger
 from reelpack.jobs.retries import Retries
 from reelpack.jobs.stage import Stage
@@ -14,7 +15,7 @@ NEVER = Retries()
 EARLIER = LedgerRow("gone", "download_shard", "failed", "gone", "404")
 
 
-class Job:
+class StageJob:
     """A stage job in a temporary folder."""
 
     def __init__(self, folder):
@@ -25,16 +26,15 @@ class Job:
     def run(self, names, *, retries=NEVER, workers=2, keys="key", stage=STAGE):
         earlier = [EARLIER if name == "gone" else LedgerRow(name, "before", "ok") for name in names]
         items = {f"{keys} {name}": Item(name) for name in names if name != "gone"}
-        return stage.run(
-            items,
-            settings=self.marks,
-            journal=self.folder / "journal",
+        job = Job(
+            "r",
+            self.output,
+            self.ledger,
+            self.folder / "journal",
             retries=retries,
-            output=self.output,
-            ledger=self.ledger,
-            earlier=earlier,
             workers=workers,
         )
+        return stage.run(items, job, earlier=earlier, settings=self.marks)
 
     def state(self):
         return self.output.read_bytes(), self.ledger.read_bytes()
@@ -42,7 +42,7 @@ class Job:
 
 @pytest.fixture
 def job(tmp_path):
-    return Job(tmp_path)
+    return StageJob(tmp_path)
 
 
 def test_output_and_ledger_are_in_list_order_with_earlier_failures_in_place(job, capsys):
@@ -54,7 +54,7 @@ def test_output_and_ledger_are_in_list_order_with_earlier_failures_in_place(job,
         ("fail", "earlier", "corrupt"),
         ("gone", "download_shard", "gone"),
         ("a", "stage", ""),
-        ("die", "stage", "decode"),
+        ("die", "stage", "machine"),
         ("b", "stage", ""),
     ]
     assert rows[2] == EARLIER
@@ -78,7 +78,7 @@ def test_workers_do_not_show(job, tmp_path):
     names = [f"n{number}" for number in range(9)] + ["die", "fail", "z"]
     job.run(names, workers=1)
     (tmp_path / "other").mkdir()
-    other = Job(tmp_path / "other")
+    other = StageJob(tmp_path / "other")
     other.run(names, workers=3)
     assert job.state() == other.state()
 

@@ -11,11 +11,11 @@ from reelpack.clips.download import download_shard
 from reelpack.clips.trim import trim_shard
 from reelpack.config.recipes import Product
 from reelpack.core.results import canonical
-from reelpack.encode.encode import encode_shard
+from reelpack.encode.single import encode_shard
 from reelpack.encoders.vqvae import VQVAE, Architecture, save_model, to_signed
 from reelpack.frames.clip_pixels import EncodeSettings
 from reelpack.frames.extract import CROP, EXTRACT, CropSettings, run_frames
-from reelpack.jobs.retries import Retries
+from reelpack.jobs.job import Job
 from reelpack.lists.manifest import make_manifest
 from tests.support.clips import picture
 
@@ -41,15 +41,21 @@ class Chain:
         self.shards = [f"{number:05d}" for number in range(shards)]
         self.manifest = folder / "manifest.parquet"
 
-    def common(self, stage: str, shard: str, ending: str) -> dict:
-        """Return the arguments that all clip-by-clip stages take."""
-        return {
-            "retries": Retries(),
-            "journal": self.folder / "journal" / stage / shard,
-            "output": self.folder / stage / f"{shard}.{ending}",
-            "ledger": self.folder / stage / f"{shard}.ledger.parquet",
-            "workers": self.workers,
-        }
+    def job(self, stage: str, output: str, result: str, *earlier: str) -> Job:
+        """Return a job of a stage: `output` is its shard and ending, `earlier` are stages before."""
+        shard = output.split(".")[0]
+        return Job(
+            result=result,
+            output=self.folder / stage / output,
+            ledger=self.ledger(stage, shard),
+            journal=self.folder / "journal" / stage / shard,
+            earlier=tuple(self.ledger(name, shard) for name in earlier),
+            workers=self.workers,
+        )
+
+    def ledger(self, stage: str, shard: str) -> Path:
+        """Return where a stage's ledger lies."""
+        return self.folder / stage / f"{shard}.ledger.parquet"
 
     def clips(self) -> Chain:
         """Run make_manifest, download_shard and trim_shard."""
@@ -58,15 +64,10 @@ class Chain:
             self.videos, split="all", by_split=False, manifest=self.manifest, tables=tables
         )
         for shard, table in zip(self.shards, tables, strict=True):
-            probes = self.folder / "download" / shard
-            download_shard(table, result="d", **self.common("download", shard, "parquet"))
+            probing = self.job("download", f"{shard}.parquet", "d")
+            download_shard(table, probing)
             trim_shard(
-                table,
-                probes=probes.with_suffix(".parquet"),
-                earlier=probes.with_suffix(".ledger.parquet"),
-                result="t",
-                output=self.folder / "clips" / f"{shard}.parquet",
-                ledger=self.folder / "clips" / f"{shard}.ledger.parquet",
+                table, probing.output, self.job("clips", f"{shard}.parquet", "t", "download")
             )
         return self
 
@@ -75,22 +76,10 @@ class Chain:
         clips = self.folder / "clips" / f"{shard}.parquet"
         frames, crops = f"frames/{product.sampling_slug}", f"crops/{product.name}"
         whole = Product(product.frames, None)
-        run_frames(
-            EXTRACT,
-            clips,
-            earlier=clips.with_suffix(".ledger.parquet"),
-            settings=whole,
-            result=canonical(dict(whole.frames)),
-            **self.common(frames, shard, "tar"),
-        )
-        run_frames(
-            CROP,
-            clips,
-            earlier=self.folder / frames / f"{shard}.ledger.parquet",
-            settings=CropSettings(self.folder / frames / f"{shard}.tar", product),
-            result=product.name,
-            **self.common(crops, shard, "tar"),
-        )
+        extracting = self.job(frames, f"{shard}.tar", canonical(dict(whole.frames)), "clips")
+        run_frames(EXTRACT, clips, whole, extracting)
+        settings = CropSettings(extracting.output, product)
+        run_frames(CROP, clips, settings, self.job(crops, f"{shard}.tar", product.name, frames))
         return crops
 
     def encode(
@@ -99,19 +88,11 @@ class Chain:
         """Run encode_shard on all shards; return the folder of its outputs."""
         name = "encoded/" + ("staged" if staged else "streamed")
         for shard in self.shards:
-            earlier = [self.folder / "clips" / f"{shard}.ledger.parquet"]
-            pixels: list[Path] = []
-            if staged:
-                places = [self.folder / self.stage(shard, product) for product in products]
-                pixels = [place / f"{shard}.tar" for place in places]
-                earlier = [place / f"{shard}.ledger.parquet" for place in places]
+            crops = [self.stage(shard, product) for product in products] if staged else []
+            pixels = tuple(self.folder / crop / f"{shard}.tar" for crop in crops)
             encode_shard(
                 self.folder / "clips" / f"{shard}.parquet",
-                earlier=earlier,
-                settings=EncodeSettings(
-                    {"name": "vqvae"}, weights, tuple(products), tuple(pixels), device
-                ),
-                result="e",
-                **self.common(name, shard, "safetensors"),
+                EncodeSettings({"name": "vqvae"}, weights, tuple(products), pixels, device),
+                self.job(name, f"{shard}.safetensors", "e", *(crops or ["clips"])),
             )
         return self.folder / name

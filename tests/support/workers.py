@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from reelpack.core.errors import ClipError
 from reelpack.core.files import replace_file
-from reelpack.encode.encode import encode_clip
+from reelpack.encode.single import encode_clip
 
 
 @dataclass(frozen=True)
@@ -41,14 +42,20 @@ def act(name: str, folder: Path) -> None:
         os._exit(9)
     if name.startswith("once") and calls(folder)[name] == 1:
         os._exit(9)
-    if name.startswith("full"):
+    if "full" in name:
         # Others get time to finish first.
         time.sleep(0.3)
         raise OSError(errno.ENOSPC, "no space left")
     if name.startswith("late"):
         time.sleep(0.1)
     if name.startswith("bug"):
-        raise ZeroDivisionError(name)
+        raise TypeError(name)
+    if name.startswith("zero"):
+        raise ZeroDivisionError("a side of 0")
+    if name.startswith("crash"):
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if name.startswith("kill"):
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def pool_work(task: tuple[str, str]) -> None:

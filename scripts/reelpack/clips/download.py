@@ -1,11 +1,12 @@
 """download_shard: bring every clip's video here, checksum it, and probe it.
 
 Flows in: a shard table of the manifest. Flows out: one `Probe` row per clip whose video can be opened.
-Own videos are used where they are, without a copy; others are fetched, see `fetching`.
+Own videos are used where they are, without a copy; others are fetched, see `sources.fetching`.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
@@ -13,15 +14,12 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from reelpack.clips.table import PROBE_COLUMNS, Probe, read_probes
+from reelpack.clips.table import Probe, read_probes, write_probes
 from reelpack.core.errors import ClipError
 from reelpack.core.files import sha256_file, write_bytes
 from reelpack.core.results import canonical
-from reelpack.core.tables import write_table
+from reelpack.jobs.job import Job
 from reelpack.jobs.ledger import LedgerRow
-from reelpack.jobs.retries import Retries
 from reelpack.jobs.stage import Outcome, Stage, Task
 from reelpack.lists.shard_table import ShardRow, read_shard
 from reelpack.video.stills import index_clip
@@ -65,13 +63,14 @@ def probe_clip(task: Task) -> None:
     try:
         probe = _probe(row.path, row.fingerprint, row.record)
     except PermissionError as error:
+        if error.errno != errno.EACCES:
+            raise
         raise ClipError("missing", f"{row.path}: not readable: {error.strerror}") from error
     write_bytes(task.target, canonical({**asdict(probe), "clip_id": row.clip_id}).encode())
 
 
 def _assemble(target: Path, clips: Sequence[tuple[str, Path]]) -> None:
-    records = [json.loads(path.read_bytes()) for _, path in clips]
-    write_table(pd.DataFrame(records, columns=PROBE_COLUMNS.names), PROBE_COLUMNS, target)
+    write_probes((Probe(**json.loads(path.read_bytes())) for _, path in clips), target)
 
 
 def _split(
@@ -89,43 +88,27 @@ STAGE = Stage(
     split=_split,
     assemble=_assemble,
     preload=("reelpack.clips.download",),
+    failure="corrupt",
 )
 
 
-def download_shard(
-    shard: Path,
-    *,
-    result: str,
-    retries: Retries,
-    journal: Path,
-    output: Path,
-    ledger: Path,
-    workers: int,
-    plan: FetchPlan | None = None,
-) -> list[LedgerRow]:
+def download_shard(shard: Path, job: Job, *, plan: FetchPlan | None = None) -> list[LedgerRow]:
     """Fetch and probe a shard's videos; see `Stage.run` for what is written.
 
     Args:
         shard: shard table of the manifest.
-        result: the stage's result string.
-        retries: how often failures were to be retried.
-        journal: the job's journal folder.
-        output: table of probes to write.
-        ledger: ledger to write.
-        workers: processes that probe.
+        job: its output is the table of probes.
         plan: where files that are not here come from; None for own videos alone.
     """
     rows = read_shard(shard)
-    stage = STAGE if plan is None else replace(STAGE, drive=partial(_fetch_and_probe, plan=plan))
+    stage = STAGE
+    if plan is not None:
+        stage = replace(STAGE, drive=partial(_fetch_and_probe, plan=plan))
+        job = replace(job, retries=replace(job.retries, under=plan.digest()))
     return stage.run(
-        {row.key(result): row for row in rows},
-        settings=None,
-        journal=journal,
-        retries=retries if plan is None else replace(retries, under=plan.digest()),
-        output=output,
-        ledger=ledger,
+        {row.key(job.result): row for row in rows},
+        job,
         earlier=[LedgerRow(row.clip_id, STAGE.name, "ok") for row in rows],
-        workers=workers,
     )
 
 

@@ -1,30 +1,14 @@
-"""Clip tables: the rows that decoding stages work from."""
+"""Clip tables, the rows that decoding stages work from, and the probes of their videos."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from reelpack.core.files import reading
 from reelpack.core.results import digest
-from reelpack.core.tables import write_table
-
-COLUMNS = pa.schema(
-    [
-        ("clip_id", pa.string()),
-        ("path", pa.string()),
-        ("sha256", pa.string()),
-        ("start_seconds", pa.float64()),
-        ("end_seconds", pa.float64()),
-        ("record", pa.int64()),
-        ("duration_seconds", pa.float64()),
-    ]
-)
+from reelpack.core.tables import Int32, Table
+from reelpack.jobs.ledger import LedgerRow
 
 
 @dataclass(frozen=True)
@@ -56,16 +40,15 @@ class Clip:
         return digest(result, *parts, *([] if self.record is None else [self.record]))
 
 
-def write_clips(clips: Iterable[Clip], target: Path) -> None:
-    """Write a clip table, whole or not at all."""
-    frame = pd.DataFrame([asdict(clip) for clip in clips], columns=COLUMNS.names)
-    write_table(frame, COLUMNS, target)
+_CLIPS = Table(Clip)
+read_clips = _CLIPS.read
+write_clips = _CLIPS.write
 
 
-def read_clips(path: Path) -> list[Clip]:
-    """Read a clip table in its order."""
-    with reading(path):
-        return [Clip(**row) for row in pq.read_table(path).to_pylist()]
+def read_usable_clips(path: Path, rows: Iterable[LedgerRow]) -> list[Clip]:
+    """Return the clips of a table that no earlier stage failed, in its order."""
+    good = {row.clip_id for row in rows if row.ok}
+    return [clip for clip in read_clips(path) if clip.clip_id in good]
 
 
 @dataclass(frozen=True)
@@ -76,7 +59,7 @@ class Probe:
         width: shown width in pixels, after rotation.
         height: shown height in pixels, after rotation.
         rotation: degrees clockwise that a player turns the stored frame.
-        frames: shown frames in the video stream.
+        pictures: shown frames in the video stream.
         whole: the file is the longer video, although the dataset's files hold just their clips.
     """
 
@@ -85,34 +68,15 @@ class Probe:
     sha256: str
     bytes: int
     codec: str
-    width: int
-    height: int
-    rotation: int
+    width: Int32
+    height: Int32
+    rotation: Int32
     pictures: int
     duration_seconds: float
     has_audio: bool
     whole: bool = False
 
 
-PROBE_COLUMNS = pa.schema(
-    [
-        ("clip_id", pa.string()),
-        ("path", pa.string()),
-        ("sha256", pa.string()),
-        ("bytes", pa.int64()),
-        ("codec", pa.string()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("rotation", pa.int32()),
-        ("pictures", pa.int64()),
-        ("duration_seconds", pa.float64()),
-        ("has_audio", pa.bool_()),
-        ("whole", pa.bool_()),
-    ]
-)
-
-
-def read_probes(path: Path) -> list[Probe]:
-    """Read the probes of a shard in list order."""
-    with reading(path):
-        return [Probe(**row) for row in pq.read_table(path).to_pylist()]
+_PROBES = Table(Probe)
+read_probes = _PROBES.read
+write_probes = _PROBES.write

@@ -13,14 +13,15 @@ from reelpack.clips.table import Clip, Probe, read_probes, write_clips
 from reelpack.core.errors import ClipError
 from reelpack.core.files import clear_leftovers
 from reelpack.core.results import digest
-from reelpack.jobs.ledger import LedgerRow, read_ledger, write_ledger
+from reelpack.jobs.job import Job
+from reelpack.jobs.ledger import LedgerRow, write_ledger
 from reelpack.lists.shard_table import ShardRow, read_shard
 
 STAGE = "trim_shard"
-Windows = Literal["cut", "inside"]
+WindowMeaning = Literal["cut", "inside"]
 
 
-def window(row: ShardRow, probe: Probe, *, windows: Windows = "inside") -> Clip:
+def build_clip(row: ShardRow, probe: Probe, *, windows: WindowMeaning = "inside") -> Clip:
     """Return the clip that a row means.
 
     Args:
@@ -53,40 +54,30 @@ def clip_key(result: str, row: ShardRow, probe: Probe) -> str:
 
 
 def trim_shard(
-    shard: Path,
-    *,
-    probes: Path,
-    earlier: Path,
-    result: str,
-    output: Path,
-    ledger: Path,
-    windows: Windows = "inside",
+    shard: Path, probes: Path, job: Job, *, windows: WindowMeaning = "inside"
 ) -> list[LedgerRow]:
     """Write the clip table and ledger of a shard.
 
     Args:
         shard: shard table of the manifest.
         probes: what download_shard found.
-        earlier: its ledger.
-        result: this stage's result string.
-        output: clip table to write.
-        ledger: ledger to write.
-        windows: see `window`.
+        job: its output is the clip table; journal, retries and workers are not needed.
+        windows: see `build_clip`.
     """
-    clear_leftovers(output, ledger)
+    clear_leftovers(job.output, job.ledger)
     rows = {row.clip_id: row for row in read_shard(shard)}
     clips: list[Clip] = []
-    seen = {row.clip_id: row for row in read_ledger(earlier)}
+    seen = {row.clip_id: row for row in job.read_earlier()}
     for probe in read_probes(probes):
         row = rows[probe.clip_id]
-        key = clip_key(result, row, probe)
+        key = clip_key(job.result, row, probe)
         try:
-            clips.append(window(row, probe, windows=windows))
+            clips.append(build_clip(row, probe, windows=windows))
             seen[row.clip_id] = LedgerRow(row.clip_id, STAGE, "ok", key=key)
         except ClipError as error:
             seen[row.clip_id] = LedgerRow(
                 row.clip_id, STAGE, "failed", error.failure, error.message, key=key
             )
-    write_clips(clips, output)
-    write_ledger(seen.values(), ledger)
+    write_clips(clips, job.output)
+    write_ledger(seen.values(), job.ledger)
     return list(seen.values())

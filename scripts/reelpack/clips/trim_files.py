@@ -14,17 +14,17 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from reelpack.clips.cut.clip import Cut, cut_clip, measure_clip
+from reelpack.clips.cut.clip import CutMethod, cut_clip, measure_clip
 from reelpack.clips.cut.mp4 import read_comment
 from reelpack.clips.cut.window import CutFile
 from reelpack.clips.table import Clip, Probe, read_clips, read_probes, write_clips
-from reelpack.clips.trim import STAGE, Windows, clip_key, window
+from reelpack.clips.trim import STAGE, WindowMeaning, build_clip, clip_key
 from reelpack.core.errors import ClipError
-from reelpack.core.files import noticing_full_disk, sha256_file, sync, write_bytes
+from reelpack.core.files import reveal_full_disk, sha256_file, sync, write_bytes
 from reelpack.core.names import NAME_BYTES, has_control, is_too_long, refused
 from reelpack.core.results import canonical, digest
-from reelpack.jobs.ledger import LedgerRow, read_ledger
-from reelpack.jobs.retries import Retries
+from reelpack.jobs.job import Job
+from reelpack.jobs.ledger import LedgerRow
 from reelpack.jobs.stage import Stage, Task
 from reelpack.lists.shard_table import ShardRow, read_shard
 from reelpack.video.stills import is_still
@@ -40,19 +40,19 @@ class CutSettings:
 
     Attributes:
         how: see `cut.clip.cut_clip`.
-        windows: see `trim.window`.
+        windows: see `trim.build_clip`.
         folder: the dataset's folder of clips.
         split: the split of the shard; splits of a dataset share the folder.
     """
 
-    how: Cut
-    windows: Windows
+    how: CutMethod
+    windows: WindowMeaning
     folder: Path
     split: str
 
 
 @dataclass(frozen=True)
-class Video:
+class ListedVideo:
     """A row of the shard and the video that it means."""
 
     row: ShardRow
@@ -68,11 +68,11 @@ def clip_path(folder: Path, clip_id: str) -> Path:
     """Return where a clip's file lies: its id below the folder, as published, and `.mp4`.
 
     Raises:
-        ClipError: refused; an id that is no path below the folder, or too long for a file name.
+        ClipError: refused; an id that is not a path below the folder, or too long for a file name.
     """
     parts = f"{clip_id}{_SUFFIX}".split("/")
     if any(part in {"", ".", ".."} for part in parts) or clip_id.endswith(("/", "/.", "/..")):
-        raise refused(f"clip id {clip_id!r:.120} is no path below a folder")
+        raise refused(f"clip id {clip_id!r:.120} is not a path below a folder")
     if not clip_id or clip_id in {".", ".."} or has_control(clip_id):
         raise refused(f"clip id {clip_id!r:.120} names no file")
     if is_too_long(f"{clip_id}{_SUFFIX}"):
@@ -83,21 +83,21 @@ def clip_path(folder: Path, clip_id: str) -> Path:
 
 
 def cut_one(task: Task) -> None:
-    """Cut a clip and write its row as JSON; one without a window, or of frames, is left as it is.
+    """CutMethod a clip and write its row as JSON; one without a window, or of frames, is left as it is.
 
     Raises:
         ClipError: too_short, trim, refused, and what reading and decoding raise.
     """
-    video: Video = task.item
+    video: ListedVideo = task.item
     settings: CutSettings = task.settings
-    clip = window(video.row, video.probe, windows=settings.windows)
+    clip = build_clip(video.row, video.probe, windows=settings.windows)
     has_window = (clip.start_seconds, clip.end_seconds) != (None, None)
     if has_window and not is_still(Path(clip.path), clip.record):
-        clip = _file(clip, video, settings, key=task.key)
+        clip = _cut_file(clip, video, settings, key=task.key)
     write_bytes(task.target, canonical(asdict(clip)).encode())
 
 
-def _file(clip: Clip, video: Video, settings: CutSettings, *, key: str) -> Clip:
+def _cut_file(clip: Clip, video: ListedVideo, settings: CutSettings, *, key: str) -> Clip:
     target = clip_path(settings.folder, clip.clip_id)
     row = video.row
     mark = {
@@ -106,7 +106,7 @@ def _file(clip: Clip, video: Video, settings: CutSettings, *, key: str) -> Clip:
         "split": settings.split,
     }
     try:
-        cut = _found(clip, target, mark) or _made(clip, target, mark, settings)
+        cut = _find(clip, target, mark) or _make(clip, target, mark, settings)
     except OSError as error:
         if error.errno not in _BAD_NAMES:
             raise
@@ -121,7 +121,7 @@ def _file(clip: Clip, video: Video, settings: CutSettings, *, key: str) -> Clip:
     )
 
 
-def _found(clip: Clip, target: Path, mark: dict[str, str]) -> CutFile | None:
+def _find(clip: Clip, target: Path, mark: dict[str, str]) -> CutFile | None:
     """Return the measures of the clip's file where an earlier run has left it.
 
     Raises:
@@ -141,7 +141,7 @@ def _found(clip: Clip, target: Path, mark: dict[str, str]) -> CutFile | None:
     if there and there["clip"] != mark["clip"] and there["split"] != mark["split"]:
         raise refused(
             f"{target} is another clip of split {there['split']}: give clip ids that differ"
-            " between splits, or remove the file if that clip is no more"
+            " between splits, or remove the file if that clip no longer exists"
         )
     return None
 
@@ -156,14 +156,14 @@ def _mark(target: Path) -> dict[str, str]:
     return mark if known else {}
 
 
-def _made(clip: Clip, target: Path, mark: dict[str, str], settings: CutSettings) -> CutFile:
+def _make(clip: Clip, target: Path, mark: dict[str, str], settings: CutSettings) -> CutFile:
     target.parent.mkdir(parents=True, exist_ok=True)
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, "a folder of other clips")
     # One name per clip and split: what a killed run left is written over, and nobody else's is.
     part = target.with_name(f".{digest(settings.split, clip.clip_id)}.part")
     try:
-        with noticing_full_disk(target.parent):
+        with reveal_full_disk(target.parent):
             cut = cut_clip(
                 Path(clip.path),
                 part,
@@ -213,32 +213,13 @@ CUT = Stage(
     assemble=_assemble,
     preload=("reelpack.clips.trim_files",),
     intact=_intact,
+    failure="trim",
 )
 
 
-def cut_shard(
-    shard: Path,
-    *,
-    probes: Path,
-    earlier: Path,
-    settings: CutSettings,
-    result: str,
-    retries: Retries,
-    journal: Path,
-    output: Path,
-    ledger: Path,
-    workers: int,
-) -> list[LedgerRow]:
-    """Cut a shard's clips; see `Stage.run` for what is written, `trim.trim_shard` for what is read."""
+def cut_shard(shard: Path, probes: Path, settings: CutSettings, job: Job) -> list[LedgerRow]:
+    """CutMethod a shard's clips; see `Stage.run` for what is written, `trim.trim_shard` for what is read."""
     rows = {row.clip_id: row for row in read_shard(shard)}
-    videos = [Video(rows[probe.clip_id], probe) for probe in read_probes(probes)]
-    return CUT.run(
-        {clip_key(result, video.row, video.probe): video for video in videos},
-        settings=settings,
-        journal=journal,
-        retries=retries,
-        output=output,
-        ledger=ledger,
-        earlier=read_ledger(earlier),
-        workers=workers,
-    )
+    videos = [ListedVideo(rows[probe.clip_id], probe) for probe in read_probes(probes)]
+    wanted = {clip_key(job.result, video.row, video.probe): video for video in videos}
+    return CUT.run(wanted, job, earlier=job.read_earlier(), settings=settings)

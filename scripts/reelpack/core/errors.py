@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import struct
 from typing import Literal, get_args
 
 FailureClass = Literal[
@@ -24,9 +26,30 @@ FailureClass = Literal[
     "decode",
     "encode",
     "pack",
+    "machine",
 ]
 FAILURE_CLASSES: tuple[FailureClass, ...] = get_args(FailureClass)
-TRANSIENT_CLASSES: frozenset[str] = frozenset({"bot_check", "rate_limited", "timeout", "network"})
+TRANSIENT_CLASSES: frozenset[str] = frozenset(
+    {"bot_check", "rate_limited", "timeout", "network", "machine"}
+)
+# A full disk, a folder without permission and too many open files meet every clip: they stop a job.
+_STOPS = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ENFILE}
+)
+# What a file system over a network answers that went away.
+_VANISHED = frozenset(
+    {
+        errno.ESTALE,
+        errno.ENOTCONN,
+        errno.ENODEV,
+        errno.EHOSTDOWN,
+        errno.EHOSTUNREACH,
+        errno.ETIMEDOUT,
+        errno.EREMOTEIO,
+    }
+)
+# What reading a damaged file may raise in Python: no mistake of types or names among them.
+_CONTENT = (ArithmeticError, EOFError, IndexError, NotImplementedError, ValueError, struct.error)
 
 
 class ClipError(Exception):
@@ -67,3 +90,35 @@ class DamagedError(UserError):
 
     def __str__(self) -> str:
         return f"{self.path}: damaged ({self.reason})"
+
+
+def blame_clip(error: Exception, failure: FailureClass) -> ClipError | None:
+    """Return the failure of a clip that an exception of its work means; None: it is not the clip's fault.
+
+    Args:
+        error: what the work raised.
+        failure: the class of what a damaged file causes.
+
+    Returns:
+        The error itself where it is a `ClipError`; class `machine` where the machine had no memory or
+        lost a file system, which may pass; `failure` for every other error of libav and for what
+        impossible sizes and numbers lead to. None stops a job: a full disk, a missing permission, a
+        person's mistake, a bug.
+    """
+    # Loaded already where one of its errors was raised.
+    import av.error
+
+    if isinstance(error, ClipError):
+        return error
+    if isinstance(error, UserError):
+        return None
+    message = f"{type(error).__name__}: {error}"
+    number = getattr(error, "errno", None)
+    if number in _VANISHED:
+        return ClipError("machine", message)
+    # Before its Python bases: libav's "not permitted" is also a PermissionError, and a decoder's word.
+    if isinstance(error, av.error.FFmpegError):
+        return None if number in _STOPS else ClipError(failure, message)
+    if isinstance(error, MemoryError):
+        return ClipError("machine", message)
+    return ClipError(failure, message) if isinstance(error, _CONTENT) else None

@@ -33,7 +33,7 @@ def is_full(error: BaseException) -> bool:
 
 
 @contextmanager
-def noticing_full_disk(folder: Path) -> Iterator[None]:
+def reveal_full_disk(folder: Path) -> Iterator[None]:
     """Have every error of whatever writes into `folder` say that the disk is full, when it is.
 
     Libraries hide that in their own ways (lmdb: "Input/output error", torch: "unexpected pos"), so
@@ -102,7 +102,7 @@ def replace_file(target: Path) -> Iterator[Path]:
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{_short(target.name)}.{os.getpid()}.tmp")
     try:
-        with noticing_full_disk(target.parent):
+        with reveal_full_disk(target.parent):
             yield temporary
             if temporary.stat().st_nlink == 1:
                 # Some libraries write files that nobody else on a shared disk may read.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from reelpack.core.files import noticing_full_disk
+from reelpack.core.files import reveal_full_disk
 
 _AT_WORKING_FOLDER = -100
 _RENAME_EXCHANGE = 2
@@ -32,7 +32,7 @@ def replace_folder(folder: Path) -> Iterator[Path]:
     scratch = folder.with_name(f".{folder.name}.tmp-{secrets.token_hex(4)}")
     scratch.mkdir()
     try:
-        with noticing_full_disk(folder.parent):
+        with reveal_full_disk(folder.parent):
             yield scratch
             _sync_file_system(scratch)
             _put_in_place(scratch, folder)

@@ -18,7 +18,7 @@ from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError
 from reelpack.core.files import write_bytes
 from reelpack.encode.codes import clip_bytes
-from reelpack.encode.rows import check_same_size, row_of
+from reelpack.encode.rows import build_row, check_same_size
 from reelpack.encoders.interface import Encoder, encode_batch
 
 # A clip with more pixels is encoded as it is decoded: disk stays small for videos of hours.
@@ -95,7 +95,7 @@ class PixelWriter:
 
 
 @dataclass
-class _Open:
+class _OpenClip:
     """A clip whose rows are on their way."""
 
     target: Path
@@ -111,7 +111,7 @@ class _Waiting:
     """Rows of one shape that make the next batch, and where their results go."""
 
     rows: list[Frame] = field(default_factory=list)
-    owners: list[tuple[_Open, int]] = field(default_factory=list)
+    owners: list[tuple[_OpenClip, int]] = field(default_factory=list)
 
 
 class DeviceBatches:
@@ -135,7 +135,7 @@ class DeviceBatches:
         """
         files = pixel_files(target, sets)
         found = [list(self._rows(path)) for path in files]
-        clip = _Open(target, sum(map(len, found)), [[] for _ in files], files)
+        clip = _OpenClip(target, sum(map(len, found)), [[] for _ in files], files)
         for number, rows in enumerate(found):
             for row in rows:
                 waiting = self._waiting.setdefault(row.shape, _Waiting())
@@ -156,7 +156,7 @@ class DeviceBatches:
         window = self._encoder.window
         for start in range(0, len(frames), window):
             part = frames[start : start + window]
-            yield part if len(part) == window > 1 else row_of(list(part), window)
+            yield part if len(part) == window > 1 else build_row(list(part), window)
 
     def _encode(self, shape: tuple[int, ...]) -> Iterator[tuple[Path, ClipError | None]]:
         waiting = self._waiting.pop(shape)
@@ -166,7 +166,7 @@ class DeviceBatches:
             yield from self._encode_singly(waiting)
             return
         for (clip, number), result in zip(waiting.owners, results, strict=True):
-            yield from _give(clip, number, result)
+            yield from _keep_result(clip, number, result)
 
     def _encode_singly(self, waiting: _Waiting) -> Iterator[tuple[Path, ClipError | None]]:
         """Find the clips to blame for a batch that could not be encoded."""
@@ -180,11 +180,11 @@ class DeviceBatches:
                 _remove(clip)
                 yield clip.target, error
             else:
-                yield from _give(clip, number, result)
+                yield from _keep_result(clip, number, result)
 
 
-def _give(
-    clip: _Open, number: int, result: NDArray[Any]
+def _keep_result(
+    clip: _OpenClip, number: int, result: NDArray[Any]
 ) -> Iterator[tuple[Path, ClipError | None]]:
     clip.rows[number].append(result)
     clip.given += 1
@@ -194,6 +194,6 @@ def _give(
         yield clip.target, None
 
 
-def _remove(clip: _Open) -> None:
+def _remove(clip: _OpenClip) -> None:
     for path in clip.files:
         path.unlink()

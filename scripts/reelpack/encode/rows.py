@@ -18,7 +18,7 @@ from reelpack.encode.codes import clip_bytes
 from reelpack.encoders.interface import Encoder, encode_batch
 
 
-def row_of(frames: Sequence[Frame], window: int) -> Frame:
+def build_row(frames: Sequence[Frame], window: int) -> Frame:
     """Return one row: uint8[H, W, 3], or uint8[window, H, W, 3] for windows of several frames."""
     if window == 1:
         return frames[0]
@@ -89,7 +89,7 @@ class _SetRows:
         return np.concatenate(self._done)
 
     def _close_row(self) -> None:
-        self._rows.append(row_of(self._frames, self._encoder.window))
+        self._rows.append(build_row(self._frames, self._encoder.window))
         self._frames = []
 
     def _encode(self) -> None:

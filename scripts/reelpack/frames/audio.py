@@ -58,7 +58,7 @@ def extract_sound(task: Task) -> None:
     if settings.folder is None and clip.record is not None:
         raise ClipError("no_audio", f"{clip.path}: records hold no sound")
     if settings.folder is None:
-        data = mp3_of(
+        data = encode_mp3(
             Path(clip.path), start_seconds=clip.start_seconds, end_seconds=clip.end_seconds
         )
     else:
@@ -78,7 +78,7 @@ def _from_folder(folder: Path, clip: Clip) -> bytes:
     if not window and _is_ready(path):
         return path.read_bytes()
     print(f"{path}: encoded anew to mp3 of {RATE_HZ} Hz and one channel", flush=True)
-    return mp3_of(path, start_seconds=clip.start_seconds, end_seconds=clip.end_seconds)
+    return encode_mp3(path, start_seconds=clip.start_seconds, end_seconds=clip.end_seconds)
 
 
 def _is_ready(path: Path) -> bool:
@@ -93,7 +93,7 @@ def _is_ready(path: Path) -> bool:
         return bool(tracks[0].rate == RATE_HZ and tracks[0].channels == 1)
 
 
-def mp3_of(
+def encode_mp3(
     path: Path, *, start_seconds: float | None = None, end_seconds: float | None = None
 ) -> bytes:
     """Return the sound of a file as an mp3 file of 32 kHz and one channel, made by LAME.
@@ -112,7 +112,7 @@ def mp3_of(
         stream = target.add_stream("libmp3lame", rate=RATE_HZ, layout="mono")
         stream.bit_rate = BITS_PER_SECOND
         count = 0
-        for frame in _samples(path, start_seconds or 0.0, end_seconds):
+        for frame in _read_samples(path, start_seconds or 0.0, end_seconds):
             frame.pts = count
             count += frame.samples
             target.mux(stream.encode(frame))
@@ -122,31 +122,31 @@ def mp3_of(
     return output.getvalue()
 
 
-def _samples(path: Path, start: float, end: float | None) -> Iterator[av.AudioFrame]:
+def _read_samples(path: Path, start: float, end: float | None) -> Iterator[av.AudioFrame]:
     """Yield the window's samples at the wanted rate, float32, one channel."""
     first = max(0, round(start * RATE_HZ))
     last = None if end is None else round(end * RATE_HZ)
     place: int | None = None
-    for frame, seconds in _resampled(path):
+    for frame, seconds in _resample(path):
         samples = np.asarray(frame.to_ndarray(), np.float32)
         if place is None:
             place = round(seconds * RATE_HZ)
             silence = min(place, place if last is None else last) - first
             if silence > 0:
-                yield _frame(np.zeros((1, silence), np.float32))
+                yield _build_frame(np.zeros((1, silence), np.float32))
         kept = samples[:, max(0, first - place) : None if last is None else max(0, last - place)]
         place += samples.shape[1]
         if kept.shape[1]:
-            yield _frame(kept)
+            yield _build_frame(kept)
 
 
-def _frame(samples: NDArray[np.float32]) -> av.AudioFrame:
+def _build_frame(samples: NDArray[np.float32]) -> av.AudioFrame:
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout="mono")
     frame.rate, frame.time_base = RATE_HZ, Fraction(1, RATE_HZ)
     return frame
 
 
-def _resampled(path: Path) -> Iterator[tuple[av.AudioFrame, float]]:
+def _resample(path: Path) -> Iterator[tuple[av.AudioFrame, float]]:
     """Yield the best audio track's frames at the wanted rate, and the second at which the first begins."""
     with (
         clip_errors(path, "corrupt"),

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from reelpack.clips.table import Clip
-from reelpack.config.recipes import Product
+from reelpack.config.recipes import Product, product_of
 from reelpack.core.arrays import Frame
-from reelpack.core.errors import ClipError
-from reelpack.frames.extract import crop_of, open_shard, scale_of
+from reelpack.core.errors import ClipError, blame_clip
+from reelpack.frames.extract import build_crop, build_scale, open_shard
 from reelpack.video.decode import Request, decode_frames, decode_requests
 from reelpack.video.geometry import Crop, crop_frame
 
@@ -40,20 +40,28 @@ class EncodeSettings:
     shards: tuple[Path, ...]
     device: str
 
+    @classmethod
+    def of(
+        cls, result: Mapping[str, Any], *, weights: Path, shards: Iterable[Path] = (), device: str
+    ) -> EncodeSettings:
+        """Read an encode_shard result."""
+        products = tuple(product_of(pixels) for pixels in result["pixels"])
+        return cls(result["encoder"], weights, products, tuple(shards), device)
+
     @property
     def request(self) -> Request:
         """What a streamed recipe asks of the decoder."""
-        scales = dict.fromkeys(scale_of(product.frames) for product in self.products)
+        scales = dict.fromkeys(build_scale(product.frames) for product in self.products)
         return Request(self.products[0].sampling, tuple(scales))
 
     @property
     def cuts(self) -> list[tuple[int, Crop | None]]:
         """Per crop set: the number of its scale in the request, and its crop."""
         scales = self.request.scales
-        return [(scales.index(scale_of(p.frames)), crop_of(p)) for p in self.products]
+        return [(scales.index(build_scale(p.frames)), build_crop(p)) for p in self.products]
 
 
-def pixels(clip: Clip, settings: EncodeSettings) -> Iterator[list[Frame]]:
+def read_pixels(clip: Clip, settings: EncodeSettings) -> Iterator[list[Frame]]:
     """Yield, frame by frame, the crop of every crop set, from one decode.
 
     Raises:
@@ -73,10 +81,10 @@ def pixels(clip: Clip, settings: EncodeSettings) -> Iterator[list[Frame]]:
         end_seconds=clip.end_seconds,
         record=clip.record,
     )
-    decoded = _blaming(frames, "extract_frames")
+    decoded = _blame(frames, "extract_frames")
     for frame in decoded:
         try:
-            yield _crops(frame.pixels, cuts)
+            yield _crop_all(frame.pixels, cuts)
         except ClipError:
             # Staged, a clip that cannot be decoded either has failed before anyone crops it.
             for _ in decoded:
@@ -84,7 +92,7 @@ def pixels(clip: Clip, settings: EncodeSettings) -> Iterator[list[Frame]]:
             raise
 
 
-def shared_pixels(
+def read_shared_pixels(
     clip: Clip, members: Sequence[EncodeSettings]
 ) -> Iterator[tuple[int, list[Frame]]]:
     """Yield (number of the member, crops) for several streamed recipes from one decode.
@@ -109,20 +117,23 @@ def shared_pixels(
         try:
             if isinstance(frame, ClipError):
                 raise frame
-            crops = _crops(frame.pixels, cuts[number])
+            crops = _crop_all(frame.pixels, cuts[number])
         except ClipError:
             out.add(number)
             crops = []
         yield number, crops
 
 
-def _crops(scaled: Sequence[Frame], cuts: Sequence[tuple[int, Crop | None]]) -> list[Frame]:
-    return list(_blaming((crop_frame(scaled[n], crop) for n, crop in cuts), "crop_frames"))
+def _crop_all(scaled: Sequence[Frame], cuts: Sequence[tuple[int, Crop | None]]) -> list[Frame]:
+    return list(_blame((crop_frame(scaled[n], crop) for n, crop in cuts), "crop_frames"))
 
 
-def _blaming(items: Iterable[Item], stage: str) -> Iterator[Item]:
+def _blame(items: Iterable[Item], stage: str) -> Iterator[Item]:
     """Pass items on; an error names the stage that would have failed in staged mode."""
     try:
         yield from items
-    except ClipError as error:
-        raise ClipError(error.failure, error.message, stage) from error
+    except Exception as error:
+        blamed = blame_clip(error, "decode")
+        if blamed is None:
+            raise
+        raise ClipError(blamed.failure, blamed.message, stage) from error

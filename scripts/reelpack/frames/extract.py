@@ -1,29 +1,29 @@
 """extract_frames and crop_frames: the staged way from clips to pixels.
 
-Flows in: a clip table (and for crops a frame shard). Flows out: frame shards, see `frames`.
+Flows in: a clip table (and for crops a frame shard). Flows out: frame shards, see `shard`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from reelpack.clips.table import Clip, read_clips
+from reelpack.clips.table import Clip, read_usable_clips
 from reelpack.config.recipes import Product
 from reelpack.core.files import replace_file
 from reelpack.frames.shard import ClipWriter, FrameShard, join_clips, split_shard
-from reelpack.jobs.ledger import LedgerRow, read_ledger
-from reelpack.jobs.retries import Retries
+from reelpack.jobs.job import Job
+from reelpack.jobs.ledger import LedgerRow
 from reelpack.jobs.stage import Stage, Task
 from reelpack.video.decode import decode_frames
 from reelpack.video.geometry import Crop, Scale, crop_frame
 from reelpack.video.jpeg import jpeg_bytes
 
 
-def scale_of(frames: Mapping[str, Any]) -> Scale:
+def build_scale(frames: Mapping[str, Any]) -> Scale:
     """Build the scale that a recipe's `frames` mapping asks for."""
     return Scale(
         shorter_side=frames.get("shorter_side"),
@@ -33,7 +33,7 @@ def scale_of(frames: Mapping[str, Any]) -> Scale:
     )
 
 
-def crop_of(product: Product) -> Crop | None:
+def build_crop(product: Product) -> Crop | None:
     """Build the crop of a product, None for whole frames."""
     return None if product.crop is None else Crop(**product.crop)
 
@@ -49,7 +49,7 @@ def extract_clip(task: Task) -> None:
     frames = decode_frames(
         Path(clip.path),
         sampling=product.sampling,
-        scales=[scale_of(product.frames)],
+        scales=[build_scale(product.frames)],
         start_seconds=clip.start_seconds,
         end_seconds=clip.end_seconds,
         record=clip.record,
@@ -82,7 +82,7 @@ def crop_clip(task: Task) -> None:
     settings: CropSettings = task.settings
     shard = open_shard(settings.shard)
     clip_id = task.item.clip_id
-    crop = crop_of(settings.product)
+    crop = build_crop(settings.product)
     pairs = zip(shard.frames(clip_id), shard.pts_seconds(clip_id), strict=True)
     with replace_file(task.target) as temporary, ClipWriter(temporary, clip_id) as writer:
         for frame, pts_seconds in pairs:
@@ -97,30 +97,8 @@ EXTRACT = Stage(
 CROP = Stage("crop_frames", crop_clip, split_shard, join_clips, ("reelpack.frames.extract",))
 
 
-def run_frames(
-    stage: Stage,
-    clips: Path,
-    *,
-    earlier: Path,
-    settings: Any,
-    result: str,
-    retries: Retries,
-    journal: Path,
-    output: Path,
-    ledger: Path,
-    workers: int,
-) -> Sequence[LedgerRow]:
+def run_frames(stage: Stage, clips: Path, settings: Any, job: Job) -> list[LedgerRow]:
     """Run EXTRACT, CROP or EXTRACT_AUDIO on a shard; see `Stage.run` for what is written."""
-    rows = read_ledger(earlier)
-    good = {row.clip_id for row in rows if row.ok}
-    wanted = [clip for clip in read_clips(clips) if clip.clip_id in good]
-    return stage.run(
-        {clip.key(result): clip for clip in wanted},
-        settings=settings,
-        journal=journal,
-        retries=retries,
-        output=output,
-        ledger=ledger,
-        earlier=rows,
-        workers=workers,
-    )
+    rows = job.read_earlier()
+    wanted = {clip.key(job.result): clip for clip in read_usable_clips(clips, rows)}
+    return stage.run(wanted, job, earlier=rows, settings=settings)

@@ -176,7 +176,7 @@ def split_shard(
             yield row.key, shard.blocks(row.clip_id)
 
 
-class FrameSource:
+class ShardFrames:
     """All frames of several shards as one sequence, for training.
 
     Frame i is uint8[H,W,3]; the order is by clip id, so it does not depend on how clips are sharded.

@@ -1,4 +1,4 @@
-"""What the commands in scripts/ share: arguments that come as JSON, and one line for a mistake."""
+"""What the commands in scripts/ share: arguments, and one line for a mistake."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from reelpack.core.errors import DamagedError, UserError
 from reelpack.core.files import is_full
-from reelpack.jobs.retries import Retries
+
+if TYPE_CHECKING:
+    from reelpack.jobs.job import Job
 
 
 def run(main: Callable[[], int | None]) -> None:
@@ -37,14 +40,14 @@ def run(main: Callable[[], int | None]) -> None:
 def run_job(main: Callable[[], int | None]) -> None:
     """Run a rule's command: as `run`, and a damaged input is removed for the next run to make again."""
 
-    def mending() -> int | None:
+    def mend() -> int | None:
         try:
             return main()
         except DamagedError as error:
             Path(error.path).unlink(missing_ok=True)
             raise UserError(f"{error}; it is removed: run again to have it made again") from error
 
-    run(mending)
+    run(mend)
 
 
 def use_this_interpreter() -> None:
@@ -118,19 +121,49 @@ def _place(path: Path, folder: Path) -> Path:
     return path if not path.exists() and (folder / path).exists() else path.absolute()
 
 
-def shard_parser(description: str | None) -> argparse.ArgumentParser:
-    """Return a parser with the arguments that every clip-by-clip stage takes."""
+JOB = ("--params", "--ledger", "--output", "--journal", "--retries", "--threads")
+_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "--params": {"required": True, "metavar": "JSON", "help": "the stage's result string"},
+    "--ledger": {"required": True, "type": Path, "help": "ledger to write (parquet)"},
+    "--output": {"required": True, "type": Path, "help": "the stage's output to write"},
+    "--journal": {"required": True, "type": Path, "help": "folder of finished clips"},
+    "--retries": {
+        "default": "{}",
+        "metavar": "JSON",
+        "help": 'how often failures were to be retried, such as {"transient": 1, "all": 0}',
+    },
+    "--threads": {"type": int, "default": 1, "help": "worker processes (default: 1)"},
+    "--earlier": {
+        "required": True,
+        "type": Path,
+        "nargs": "+",
+        "help": "ledgers of the stages before",
+    },
+    "--clips": {"required": True, "type": Path, "help": "clip table of trim_shard"},
+    "--shard": {"required": True, "type": Path, "help": "shard table of the manifest"},
+    "--gpus": {"type": int, "default": 0, "help": "GPUs that the job asked for"},
+}
+
+
+def build_parser(description: str | None, *names: str) -> argparse.ArgumentParser:
+    """Return a parser with some of the arguments that several stages take; `JOB` are those of all."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--params", required=True, metavar="JSON", help="the stage's result string")
-    parser.add_argument("--ledger", required=True, type=Path, help="ledger to write (parquet)")
-    parser.add_argument("--output", required=True, type=Path, help="the stage's output to write")
-    parser.add_argument("--journal", required=True, type=Path, help="folder of finished clips")
-    parser.add_argument(
-        "--retries",
-        type=Retries.parse,
-        default=Retries(),
-        metavar="JSON",
-        help='how often failures were to be retried, such as {"transient": 1, "all": 0}',
-    )
-    parser.add_argument("--threads", type=int, default=1, help="worker processes (default: 1)")
+    for name in names:
+        parser.add_argument(name, **_ARGUMENTS[name])
     return parser
+
+
+def read_job(args: argparse.Namespace) -> Job:
+    """Return the job that the arguments of `JOB`, and perhaps `--earlier`, describe."""
+    from reelpack.jobs.job import Job
+    from reelpack.jobs.retries import Retries
+
+    return Job(
+        result=args.params,
+        output=args.output,
+        ledger=args.ledger,
+        journal=args.journal,
+        earlier=tuple(vars(args).get("earlier", ())),
+        retries=Retries.parse(args.retries),
+        workers=args.threads,
+    )

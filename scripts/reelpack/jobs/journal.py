@@ -15,7 +15,7 @@ import fcntl
 import json
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -26,14 +26,14 @@ from reelpack.jobs.retries import Retries
 
 LEDGER = "ledger.parquet"
 SEAL = "ledger.sha256"
-Split = Callable[
+Splitter = Callable[
     [Path, Sequence[LedgerRow], Collection[str]], Iterator[tuple[str, Iterable[bytes]]]
 ]
 
 
 @contextmanager
-def holding(folder: Path) -> Iterator[None]:
-    """Hold a job's journal, so that a job which outlived its killed workflow and its successor take turns."""
+def lock_journal(folder: Path) -> Iterator[None]:
+    """Keep a journal to this process: a job that outlived its workflow and its successor take turns."""
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:
@@ -53,15 +53,20 @@ def _lock(handle: int, folder: Path) -> None:
         print(f"{folder}: cannot be locked here ({error.strerror}), going on without", flush=True)
 
 
-def settled_keys(folder: Path, retries: Retries) -> frozenset[str]:
+def find_settled_keys(folder: Path, retries: Retries) -> frozenset[str]:
     """Return the keys that a sealed journal has done or failed for good, without opening it up."""
     if not (folder / LEDGER).exists():
         return frozenset()
-    rows = _sealed_rows(folder)
-    return frozenset(row.key for row in rows if row.ok or row.retry == retries.mark(row.failure))
+    rows = _read_sealed(folder)
+    return frozenset(row.key for row in rows if row.ok or _stands(row, retries))
 
 
-def _sealed_rows(folder: Path) -> list[LedgerRow]:
+def _stands(row: LedgerRow, retries: Retries) -> bool:
+    """Whether a failure is final until a person asks again; what was missing may be back."""
+    return row.failure != "missing" and row.retry == retries.mark(row.failure)
+
+
+def _read_sealed(folder: Path) -> list[LedgerRow]:
     seal, ledger = folder / SEAL, folder / LEDGER
     if not seal.exists() or seal.read_bytes() != sha256_file(ledger).encode():
         return []
@@ -82,7 +87,13 @@ class Journal:
     """
 
     def __init__(
-        self, folder: Path, *, stage: str, retries: Retries, keys: Collection[str], split: Split
+        self,
+        folder: Path,
+        *,
+        stage: str,
+        retries: Retries,
+        keys: Collection[str],
+        split: Splitter,
     ) -> None:
         self.folder = folder
         self.stage = stage
@@ -94,15 +105,15 @@ class Journal:
         if (folder / LEDGER).exists():
             self._unseal(split)
 
-    def _unseal(self, split: Split) -> None:
-        rows = _sealed_rows(self.folder)
+    def _unseal(self, split: Splitter) -> None:
+        rows = _read_sealed(self.folder)
         for row in rows:
             if not row.ok and row.key in self.keys:
                 write_bytes(self._failed(row.key), json.dumps(asdict(row)).encode())
         good = [row for row in rows if row.ok]
         wanted = {row.key: row.digest for row in good if row.key in self.keys}
         wanted = {key: value for key, value in wanted.items() if not self.done(key)}
-        for key, blocks in _readable(split(self.folder, good, wanted.keys())):
+        for key, blocks in _pass_readable(split(self.folder, good, wanted.keys())):
             with replace_file(self._file(key)) as temporary, temporary.open("wb") as stream:
                 stream.writelines(blocks)
             if sha256_file(self._file(key)) != wanted[key]:
@@ -123,12 +134,8 @@ class Journal:
         """Return the file of a finished clip."""
         return self._file(key)
 
-    def writing(self, key: str) -> AbstractContextManager[Path]:
-        """Give a temporary name for a clip's file; safe to use from several processes."""
-        return replace_file(self._file(key))
-
     def failure(self, key: str) -> LedgerRow | None:
-        """Return the failure that stands for this clip, if any."""
+        """Return the failure that was seen of this clip under the same counters, if any."""
         if not self._failed(key).exists():
             return None
         row = LedgerRow(**json.loads(self._failed(key).read_bytes()))
@@ -147,8 +154,12 @@ class Journal:
             self._file(key).unlink(missing_ok=True)
 
     def open_keys(self, keys: Iterable[str]) -> list[str]:
-        """Return the keys that are neither finished nor failed, in their order."""
-        return [key for key in keys if not self.done(key) and self.failure(key) is None]
+        """Return the keys that are neither finished nor failed for good, in their order."""
+        return [key for key in keys if not (self.done(key) or self._has_failed(key))]
+
+    def _has_failed(self, key: str) -> bool:
+        failure = self.failure(key)
+        return failure is not None and _stands(failure, self.retries)
 
     def row(self, key: str, clip_id: str) -> LedgerRow:
         """Return a clip's ledger row.
@@ -178,7 +189,7 @@ class Journal:
                 path.unlink(missing_ok=True)
 
 
-def _readable(
+def _pass_readable(
     pieces: Iterator[tuple[str, Iterable[bytes]]],
 ) -> Iterator[tuple[str, Iterable[bytes]]]:
     """Pass on what a damaged output still gives; every reader fails over damage in its own ways."""

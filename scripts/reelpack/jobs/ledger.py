@@ -6,29 +6,10 @@ clip of the shard.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from reelpack.core.files import reading
-from reelpack.core.tables import write_table
-
-LEDGER_COLUMNS = pa.schema(
-    [
-        ("clip_id", pa.string()),
-        ("stage", pa.string()),
-        ("status", pa.string()),
-        ("failure", pa.string()),
-        ("message", pa.string()),
-        ("key", pa.string()),
-        ("digest", pa.string()),
-        ("retry", pa.string()),
-    ]
-)
+from reelpack.core.tables import Table
 
 
 @dataclass(frozen=True)
@@ -60,16 +41,9 @@ class LedgerRow:
         return self.status == "ok"
 
 
-def write_ledger(rows: Iterable[LedgerRow], target: Path) -> None:
-    """Write ledger rows as parquet, whole or not at all."""
-    frame = pd.DataFrame([asdict(row) for row in rows], columns=LEDGER_COLUMNS.names)
-    write_table(frame, LEDGER_COLUMNS, target)
-
-
-def read_ledger(path: Path) -> list[LedgerRow]:
-    """Read the rows of a ledger in their order."""
-    with reading(path):
-        return [LedgerRow(**row) for row in pq.read_table(path).to_pylist()]
+_TABLE = Table(LedgerRow)
+read_ledger = _TABLE.read
+write_ledger = _TABLE.write
 
 
 def merge_ledgers(ledgers: Sequence[Sequence[LedgerRow]]) -> list[LedgerRow]:

@@ -4,58 +4,99 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from typing import TypeVar
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from multiprocessing.context import ForkServerContext
+from typing import Generic, TypeVar
 
-from reelpack.core.errors import ClipError
+from reelpack.core.errors import ClipError, FailureClass, blame_clip
 
-Task = TypeVar("Task")
+Item = TypeVar("Item")
+# How libraries die over what they read; other ends are the machine's doing, such as SIGKILL.
+_CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL})
+
+
+@dataclass(frozen=True)
+class Blaming(Generic[Item]):
+    """A clip's work whose errors are the clip's where they can be; see `errors.blame_clip`.
+
+    Attributes:
+        work: raises `ClipError` when the clip cannot be used.
+        failure: the class of what a damaged file causes otherwise.
+    """
+
+    work: Callable[[Item], None]
+    failure: FailureClass
+
+    def __call__(self, task: Item) -> None:
+        """Do the work.
+
+        Raises:
+            ClipError: the clip cannot be used. All else stops a job.
+        """
+        try:
+            self.work(task)
+        except ClipError:
+            raise
+        except Exception as error:
+            blamed = blame_clip(error, self.failure)
+            if blamed is None:
+                raise
+            traceback.print_exc()
+            raise blamed from error
 
 
 def run_clips(
-    work: Callable[[Task], None],
-    tasks: Sequence[Task],
+    work: Callable[[Item], None],
+    tasks: Sequence[Item],
     *,
     workers: int,
     preload: Sequence[str],
-) -> Iterator[tuple[Task, ClipError | None]]:
+    failure: FailureClass = "decode",
+) -> Iterator[tuple[Item, ClipError | None]]:
     """Run `work(task)` for every task and yield each task with its error as it ends.
 
     Args:
-        work: importable function that raises `ClipError` when the clip cannot be used; any other
-            exception stops the job.
+        work: importable function that raises `ClipError` when the clip cannot be used.
         tasks: picklable.
         workers: processes that run at the same time.
         preload: modules that workers import once, before they are forked.
+        failure: see `Blaming`; what is not the clip's fault stops the job.
     """
-    suspects: list[Task] = []
+    blaming = Blaming(work, failure)
+    context = _prepare(preload)
+    suspects: list[Item] = []
     todo = deque(tasks)
     while todo:
-        yield from _until_crash(work, todo, suspects, workers=workers, preload=preload)
+        yield from _until_crash(blaming, todo, suspects, workers=workers, context=context)
     for task in suspects:
-        alone: list[Task] = []
-        yield from _until_crash(work, deque([task]), alone, workers=1, preload=preload)
-        if alone:
-            yield task, ClipError("decode", "the worker process died on this clip")
+        yield task, _run_alone(blaming, task, context)
+
+
+def _prepare(preload: Sequence[str]) -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(preload))
+    return context
 
 
 def _until_crash(
-    work: Callable[[Task], None],
-    todo: deque[Task],
-    suspects: list[Task],
+    work: Callable[[Item], None],
+    todo: deque[Item],
+    suspects: list[Item],
     *,
     workers: int,
-    preload: Sequence[str],
-) -> Iterator[tuple[Task, ClipError | None]]:
+    context: ForkServerContext,
+) -> Iterator[tuple[Item, ClipError | None]]:
     """Work through `todo`; when a worker dies, the tasks then in flight become suspects."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
-    running: dict[Future[None], Task] = {}
+    running: dict[Future[None], Item] = {}
     with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
         try:
             while todo or running:
@@ -74,6 +115,46 @@ def _until_crash(
             raise
 
 
+def _run_alone(work: Blaming[Item], task: Item, context: ForkServerContext) -> ClipError | None:
+    """Do a task in a process of its own, whose end tells why it died."""
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=_report, args=(sender, work, task))
+    process.start()
+    sender.close()
+    try:
+        error: Exception | None = receiver.recv()
+    except EOFError:
+        process.join()
+        return _explain_death(process.exitcode or 0, work.failure)
+    finally:
+        process.kill()
+        process.join()
+    if error is not None and not isinstance(error, ClipError):
+        raise error
+    return error
+
+
+def _report(sender: Connection, work: Callable[[Item], None], task: Item) -> None:
+    end_with_parent()
+    try:
+        work(task)
+    except Exception as error:
+        sender.send(error)
+    else:
+        sender.send(None)
+
+
+def _explain_death(code: int, failure: FailureClass) -> ClipError:
+    """Return the failure of a clip on which a process died, by its exit code."""
+    if code >= 0:
+        return ClipError("machine", f"the worker process died on this clip (exit status {code})")
+    name = signal.Signals(-code).name
+    died = f"the worker process died on this clip ({name})"
+    if -code in _CRASHES:
+        return ClipError(failure, died)
+    return ClipError("machine", f"{died}; was there too little memory?")
+
+
 @contextmanager
 def worker_pool(workers: int, *, preload: Sequence[str]) -> Iterator[Executor | None]:
     """Give worker processes for pieces of one job's work; None where there would be only one.
@@ -85,8 +166,7 @@ def worker_pool(workers: int, *, preload: Sequence[str]) -> Iterator[Executor | 
     if workers < 2:
         yield None
         return
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
+    context = _prepare(preload)
     with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
         try:
             yield pool
@@ -115,9 +195,9 @@ def _clip_error(future: Future[None]) -> ClipError | None:
     return None
 
 
-def counted(
-    results: Iterable[tuple[Task, ClipError | None]], total: int
-) -> Iterator[tuple[Task, ClipError | None]]:
+def print_progress(
+    results: Iterable[tuple[Item, ClipError | None]], total: int
+) -> Iterator[tuple[Item, ClipError | None]]:
     """Pass results on and print progress, about twenty lines per job."""
     step = max(total // 20, 1)
     for number, result in enumerate(results, 1):

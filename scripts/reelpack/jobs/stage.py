@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from reelpack.core.errors import ClipError
+from reelpack.core.errors import ClipError, FailureClass
 from reelpack.core.files import clear_leftovers, replace_file
-from reelpack.jobs.journal import LEDGER, Journal, Split, holding
+from reelpack.jobs.job import Job
+from reelpack.jobs.journal import LEDGER, Journal, Splitter, lock_journal
 from reelpack.jobs.ledger import LedgerRow, write_ledger
-from reelpack.jobs.pool import counted, run_clips
-from reelpack.jobs.retries import Retries
+from reelpack.jobs.pool import print_progress, run_clips
 
 
 class Keyed(Protocol):
@@ -44,7 +44,7 @@ Outcome = tuple[Task, ClipError | None]
 
 @dataclass(frozen=True)
 class Stage:
-    """One job of a clip-by-clip stage.
+    """A clip-by-clip stage.
 
     Attributes:
         name: the rule's name, as it stands in ledgers.
@@ -56,77 +56,78 @@ class Stage:
             is finished.
         drive: does the work in another way than by one call of `work` per clip; takes the tasks and
             the number of workers, and yields each task when it is finished or failed.
+        failure: the class of what a damaged file makes `work` raise besides `ClipError`.
         intact: for work that also leaves files elsewhere: whether these are still what a finished
             clip file says of them. A clip whose are not is done again.
     """
 
     name: str
     work: Callable[[Task], None]
-    split: Split
+    split: Splitter
     assemble: Callable[[Path, Sequence[tuple[str, Path]]], None]
     preload: tuple[str, ...] = ()
     consume: Callable[[Iterable[Outcome]], Iterable[Outcome]] | None = None
     drive: Callable[[Sequence[Task], int], Iterable[Outcome]] | None = None
     intact: Callable[[Path], bool] | None = None
+    failure: FailureClass = "decode"
 
     def in_workers(self, tasks: Sequence[Task], workers: int) -> Iterable[Outcome]:
         """Call `work` for every task in worker processes."""
-        return run_clips(self.work, tasks, workers=workers, preload=self.preload)
+        return run_clips(
+            self.work, tasks, workers=workers, preload=self.preload, failure=self.failure
+        )
 
     def run(
         self,
         items: Mapping[str, Keyed],
+        job: Job,
         *,
-        settings: Any,
-        journal: Path,
-        retries: Retries,
-        output: Path,
-        ledger: Path,
         earlier: Sequence[LedgerRow],
-        workers: int,
+        settings: Any = None,
     ) -> list[LedgerRow]:
         """Do what is left to do, then write output and ledger and seal them.
 
         Args:
             items: journal key -> clip, in list order.
-            settings: handed to every task.
-            journal: the job's journal folder.
-            output: the stage's declared output.
-            ledger: its declared ledger.
+            job: where everything lies.
             earlier: ledger rows of the stage before; the failed ones are copied.
-            workers: processes.
+            settings: handed to every task.
 
         Returns:
             The ledger rows in the order of `earlier`.
         """
-        with holding(journal):
-            clear_leftovers(output, ledger)
-            book = Journal(journal, stage=self.name, retries=retries, keys=items, split=self.split)
-            if self.intact is not None:
-                done = [key for key in items if book.done(key)]
-                book.forget(key for key in done if not self.intact(book.path(key)))
-            todo = book.open_keys(items)
-            print(
-                f"{self.name}: {len(items)} clips, {len(items) - len(todo)} found finished",
-                flush=True,
+        with lock_journal(job.journal):
+            clear_leftovers(job.output, job.ledger)
+            book = Journal(
+                job.journal, stage=self.name, retries=job.retries, keys=items, split=self.split
             )
-            tasks = [Task(items[key], key, book.path(key), settings) for key in todo]
-            drive = self.drive or self.in_workers
-            results: Iterable[Outcome] = drive(tasks, workers)
-            if self.consume is not None:
-                results = self.consume(results)
-            for task, error in counted(results, len(tasks)):
-                if error is not None:
-                    book.fail(task.key, task.item.clip_id, error)
+            self._work(items, book, settings, job.workers)
             rows = {item.clip_id: book.row(key, item.clip_id) for key, item in items.items()}
             ok = [(i.clip_id, book.path(k)) for k, i in items.items() if rows[i.clip_id].ok]
-            with replace_file(output) as temporary:
+            with replace_file(job.output) as temporary:
                 self.assemble(temporary, ok)
             merged = [rows.get(row.clip_id, row) for row in earlier]
-            write_ledger(merged, ledger)
-            book.seal({f"output{output.suffix}": output, LEDGER: ledger})
-            failed = [row for row in merged if not row.ok]
-            print(f"{self.name}: {len(ok)} ok, {len(failed)} failed", flush=True)
-            for row in failed:
-                print(f"  {row.clip_id}: {row.stage}: {row.failure}: {row.message}", flush=True)
-            return merged
+            write_ledger(merged, job.ledger)
+            book.seal({f"output{job.output.suffix}": job.output, LEDGER: job.ledger})
+        failed = [row for row in merged if not row.ok]
+        print(f"{self.name}: {len(ok)} ok, {len(failed)} failed", flush=True)
+        for row in failed:
+            print(f"  {row.clip_id}: {row.stage}: {row.failure}: {row.message}", flush=True)
+        return merged
+
+    def _work(self, items: Mapping[str, Keyed], book: Journal, settings: Any, workers: int) -> None:
+        """Have every clip that is not in the journal finish or fail there."""
+        if self.intact is not None:
+            done = [key for key in items if book.done(key)]
+            book.forget(key for key in done if not self.intact(book.path(key)))
+        todo = book.open_keys(items)
+        finished = len(items) - len(todo)
+        print(f"{self.name}: {len(items)} clips, {finished} found finished", flush=True)
+        tasks = [Task(items[key], key, book.path(key), settings) for key in todo]
+        drive = self.drive or self.in_workers
+        results: Iterable[Outcome] = drive(tasks, workers)
+        if self.consume is not None:
+            results = self.consume(results)
+        for task, error in print_progress(results, len(tasks)):
+            if error is not None:
+                book.fail(task.key, task.item.clip_id, error)

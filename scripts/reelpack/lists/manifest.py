@@ -21,24 +21,9 @@ from reelpack.core.tables import write_table
 from reelpack.lists.fingerprints import fingerprints
 from reelpack.lists.folders import read_folder
 from reelpack.lists.own import read_list
+from reelpack.lists.shard_table import SHARD_TABLE
 
-CLIP_COLUMNS = pa.schema(
-    [
-        ("clip_id", pa.string()),
-        ("video", pa.string()),
-        ("path", pa.string()),
-        ("start_seconds", pa.float64()),
-        ("end_seconds", pa.float64()),
-        ("label", pa.int64()),
-        ("caption", pa.string()),
-        ("fingerprint", pa.string()),
-        ("label_name", pa.string()),
-        ("source_id", pa.string()),
-        ("url", pa.string()),
-        ("record", pa.int64()),
-        ("whole", pa.bool_()),
-    ]
-)
+CLIP_COLUMNS = SHARD_TABLE.schema
 MANIFEST_COLUMNS = pa.schema(
     [
         ("clip_id", pa.string()),

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-import pyarrow.parquet as pq
-
-from reelpack.core.files import reading
 from reelpack.core.results import digest
+from reelpack.core.tables import Table
 
 
 @dataclass(frozen=True)
 class ShardRow:
-    """One row of a shard table; see `manifest.CLIP_COLUMNS`.
+    """One row of a shard table.
 
     Attributes:
         video: the clip's file below the dataset's video folder, as its list names it.
@@ -44,7 +41,5 @@ class ShardRow:
         return digest(result, self.clip_id, self.path, self.fingerprint)
 
 
-def read_shard(path: Path) -> list[ShardRow]:
-    """Read a shard table in list order."""
-    with reading(path):
-        return [ShardRow(**row) for row in pq.read_table(path).to_pylist()]
+SHARD_TABLE = Table(ShardRow)
+read_shard = SHARD_TABLE.read

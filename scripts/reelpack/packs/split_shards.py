@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from reelpack.core.errors import DamagedError, UserError
 from reelpack.core.files import reading
 from reelpack.encode.codes import CodesShard, clip_bytes
-from reelpack.frames.frame_cursor import FrameCursor
+from reelpack.frames.cursor import FrameCursor
 from reelpack.images.files import FrameSequence
 from reelpack.jobs.ledger import LedgerRow
 from reelpack.packs.entries import Array, Entry

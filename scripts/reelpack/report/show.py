@@ -24,7 +24,7 @@ from reelpack.config.recipes import products
 from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError
 from reelpack.core.files import sha256_file
-from reelpack.frames.clip_pixels import EncodeSettings, pixels
+from reelpack.frames.clip_pixels import EncodeSettings, read_pixels
 from reelpack.images.contact_sheet import contact_sheet, token_image
 from reelpack.images.files import decode_picture
 from reelpack.packs import AUDIO, PackEntry, Pictures, get_format
@@ -191,7 +191,7 @@ def _find_weights(view: PackView, models: Path) -> Path | None:
 def _decode_frames(clip: Clip, view: PackView, variant: str) -> list[Frame]:
     chosen = [p for p in products(view.recipe) if p.name.replace("/", "_") == variant]
     settings = EncodeSettings({}, Path(), tuple(chosen), (), "cpu")
-    return [crops[0] for crops in itertools.islice(pixels(clip, settings), SHOWN_FRAMES)]
+    return [crops[0] for crops in itertools.islice(read_pixels(clip, settings), SHOWN_FRAMES)]
 
 
 def _make_decoder(weights: Path) -> Any:

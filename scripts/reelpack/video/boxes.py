@@ -1,4 +1,4 @@
-"""What MP4 and MOV files state in their movie header, which libavformat does not pass on."""
+"""The boxes of MP4 and MOV files, and what their movie header states, which libavformat does not pass on."""
 
 from __future__ import annotations
 
@@ -6,28 +6,32 @@ import os
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 _MICROSECONDS = 1_000_000
+_CONTAINERS = frozenset({b"moov", b"trak", b"edts", b"mdia"})
 
 
-def movie_seconds(path: Path) -> float | None:
-    """Duration in the movie header (`moov.mvhd`, ISO/IEC 14496-12), to the microsecond.
+class Box(NamedTuple):
+    """A box, as ISO/IEC 14496-12 calls its pieces.
 
-    None where there is no such header, or it states none, as in fragmented files.
+    Attributes:
+        path: its type, behind those of the boxes that it lies in.
+        start: place of its content in the file.
+        end: place behind it.
     """
-    with path.open("rb") as file:
-        end = file.seek(0, os.SEEK_END)
-        for kind, start, stop in _boxes(file, 0, end):
-            if kind == b"moov":
-                for inner, place, _ in _boxes(file, start, stop):
-                    if inner == b"mvhd":
-                        return _duration(file, place)
-    return None
+
+    path: tuple[bytes, ...]
+    start: int
+    end: int
 
 
-def _boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, int]]:
-    """Kind, first content byte and end of each box between two places of the file."""
+def walk_boxes(file: BinaryIO) -> Iterator[Box]:
+    """Yield the boxes of a file as they stand in it, those inside another behind it."""
+    yield from _walk(file, 0, file.seek(0, os.SEEK_END), ())
+
+
+def _walk(file: BinaryIO, start: int, stop: int, above: tuple[bytes, ...]) -> Iterator[Box]:
     while start + 8 <= stop:
         file.seek(start)
         head = file.read(16)
@@ -40,11 +44,24 @@ def _boxes(file: BinaryIO, start: int, stop: int) -> Iterator[tuple[bytes, int, 
         end = stop if size == 0 else start + size
         if end < content:
             return
-        yield kind, content, end
+        box = Box((*above, kind), content, end)
+        yield box
+        if kind in _CONTAINERS:
+            yield from _walk(file, content, end, box.path)
         start = end
 
 
-def _duration(file: BinaryIO, place: int) -> float | None:
+def movie_seconds(path: Path) -> float | None:
+    """Duration in the movie header (`moov.mvhd`, ISO/IEC 14496-12), to the microsecond.
+
+    None where there is no such header, or it states none, as in fragmented files.
+    """
+    with path.open("rb") as file:
+        header = next((b for b in walk_boxes(file) if b.path == (b"moov", b"mvhd")), None)
+        return None if header is None else _read_duration(file, header.start)
+
+
+def _read_duration(file: BinaryIO, place: int) -> float | None:
     file.seek(place)
     head = file.read(32)
     layout, skipped = (">IQ", 20) if head[:1] == b"\x01" else (">II", 12)

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from reelpack.clips.cut.keyframe import _decode_times, copy_window
-from reelpack.clips.cut.window import Asked
+from reelpack.clips.cut.keyframe import _find_decode_times, copy_window
+from reelpack.clips.cut.window import AskedFrames
 from reelpack.core.errors import ClipError
 from reelpack.video.index import index_video
 from tests.clips.cut.videos import video
@@ -66,9 +66,9 @@ def test_decode_times_rise_and_let_the_last_picture_stay_as_long_as_shown(tmp_pa
     index = index_video(video(tmp_path, "uneven_b.mp4"))
     pts = index.packet_pts.tolist()
     for end in (0.1, 0.131, 0.4, 0.6, 1.305):
-        asked = Asked.of_index(index, 0.03, end)
+        asked = AskedFrames.of_index(index, 0.03, end)
         for known in (dict.fromkeys(pts), {stamp: stamp - 999 for stamp in pts}):
-            times = _decode_times(pts, known, asked)
+            times = _find_decode_times(pts, known, asked)
             dts = [when for when, _ in times.values()]
             assert list(times) == pts
             assert all(after > before for before, after in itertools.pairwise(dts))

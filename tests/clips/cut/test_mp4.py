@@ -6,7 +6,13 @@ from pathlib import Path
 import av
 import pytest
 
-from reelpack.clips.cut.mp4 import open_mp4, read_comment, set_shown_ticks, timescale, write_packets
+from reelpack.clips.cut.mp4 import (
+    choose_timescale,
+    open_mp4,
+    read_comment,
+    set_shown_ticks,
+    write_packets,
+)
 from reelpack.core.errors import ClipError
 from reelpack.video.boxes import movie_seconds
 from reelpack.video.index import index_video
@@ -18,13 +24,13 @@ from tests.support.clips import write_clip
     [("1/25", 12800), ("1001/30000", 30000), ("1/1000", 16000), ("1/90000", 90000), ("1", 16384)],
 )
 def test_a_scale_holds_every_tick(time_base: str, scale: int) -> None:
-    assert timescale(Fraction(time_base)) == scale
+    assert choose_timescale(Fraction(time_base)) == scale
     assert (scale * Fraction(time_base)).denominator == 1
 
 
 def test_ticks_that_are_too_short() -> None:
     with pytest.raises(ClipError, match="too fine for an mp4 file") as caught:
-        timescale(Fraction(1, 1 << 31))
+        choose_timescale(Fraction(1, 1 << 31))
     assert caught.value.failure == "trim"
 
 

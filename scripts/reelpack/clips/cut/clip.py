@@ -13,17 +13,17 @@ from typing import Literal, get_args
 
 from reelpack.clips.cut.exact import encode_window
 from reelpack.clips.cut.keyframe import copy_window
-from reelpack.clips.cut.window import Asked, CutFile, indexed, measured
+from reelpack.clips.cut.window import AskedFrames, CutFile, measure_file, read_packet_index
 
-Cut = Literal["exact", "keyframe"]
-CUTS: tuple[Cut, ...] = get_args(Cut)
+CutMethod = Literal["exact", "keyframe"]
+CUTS: tuple[CutMethod, ...] = get_args(CutMethod)
 
 
 def cut_clip(
     path: Path,
     target: Path,
     *,
-    how: Cut,
+    how: CutMethod,
     start_seconds: float | None,
     end_seconds: float | None,
     comment: str = "",
@@ -32,7 +32,7 @@ def cut_clip(
 
     Args:
         path: the video.
-        target: mp4 file to write, whatever its ending.
+        target: file to write, mp4 under any name.
         how: "exact" encodes the frames again, with x264's defaults. "keyframe" copies them as they
             are, with what their decoding needs before and behind, hidden.
         start_seconds, end_seconds: the window, from the first shown frame on.
@@ -46,7 +46,7 @@ def cut_clip(
     asked = work(
         path, target, start_seconds=start_seconds, end_seconds=end_seconds, comment=comment
     )
-    return _with_end(measured(target, asked), start_seconds, end_seconds)
+    return _keep_length(measure_file(target, asked), start_seconds, end_seconds)
 
 
 def measure_clip(
@@ -57,16 +57,16 @@ def measure_clip(
     Raises:
         ClipError: as `cut_clip` does.
     """
-    index, _ = indexed(path)
+    index, _ = read_packet_index(path)
     asked = (
-        Asked.of_index(index, start_seconds, end_seconds)
+        AskedFrames.of_index(index, start_seconds, end_seconds)
         if index.plannable
-        else Asked.of_frames(path, start_seconds, end_seconds)
+        else AskedFrames.of_frames(path, start_seconds, end_seconds)
     )
-    return _with_end(measured(target, asked), start_seconds, end_seconds)
+    return _keep_length(measure_file(target, asked), start_seconds, end_seconds)
 
 
-def _with_end(cut: CutFile, start: float | None, end: float | None) -> CutFile:
+def _keep_length(cut: CutFile, start: float | None, end: float | None) -> CutFile:
     """Keep the window as long as it was: FAVDBench's rule divides by that."""
     if end is None:
         return cut

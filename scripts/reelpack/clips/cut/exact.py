@@ -10,13 +10,13 @@ from typing import TypeAlias
 import av
 import numpy as np
 
-from reelpack.clips.cut.mp4 import Packet, open_mp4, timescale, write_packets
+from reelpack.clips.cut.mp4 import choose_timescale, open_mp4, write_packets
 from reelpack.clips.cut.sound import open_sound
-from reelpack.clips.cut.window import Asked, indexed
-from reelpack.clips.cut.x264 import Encoder
+from reelpack.clips.cut.window import AskedFrames, read_packet_index
+from reelpack.clips.cut.x264 import X264Track
 from reelpack.video.decoder import MismatchError, all_frames, planned_frames
 from reelpack.video.plan import plan
-from reelpack.video.source import Source, clip_errors, open_source
+from reelpack.video.source import Packet, Source, clip_errors, open_source
 
 Frames: TypeAlias = Iterator[tuple[int, av.VideoFrame]]
 
@@ -28,7 +28,7 @@ def encode_window(
     start_seconds: float | None,
     end_seconds: float | None,
     comment: str,
-) -> Asked:
+) -> AskedFrames:
     """Write the frames and the sound of a window as an mp4 file; return what was asked for.
 
     The frames are those that `decode_frames` takes for the window. Only what they need is
@@ -38,16 +38,16 @@ def encode_window(
         ClipError: too_short, trim, and what decoding raises.
     """
     try:
-        index, _ = indexed(path)
+        index, _ = read_packet_index(path)
         if not index.plannable:
             raise MismatchError(index.unplannable)
-        asked = Asked.of_index(index, start_seconds, end_seconds)
+        asked = AskedFrames.of_index(index, start_seconds, end_seconds)
         with open_source(path) as source:
             chosen = np.arange(asked.window.begin, asked.window.stop, dtype=np.int64)
             frames: Frames = planned_frames(source, source.packets(), index, plan(index, chosen))
             _write(source, target, asked, frames, comment)
     except MismatchError:
-        asked = Asked.of_frames(path, start_seconds, end_seconds)
+        asked = AskedFrames.of_frames(path, start_seconds, end_seconds)
         every = ((stamp, frame) for stamp, _, frame in all_frames(path))
         frames = itertools.islice(every, asked.window.begin, asked.window.stop)
         with open_source(path) as source:
@@ -55,7 +55,7 @@ def encode_window(
     return asked
 
 
-def _write(source: Source, target: Path, asked: Asked, frames: Frames, comment: str) -> None:
+def _write(source: Source, target: Path, asked: AskedFrames, frames: Frames, comment: str) -> None:
     first = next(frames, None)
     if first is None:
         raise MismatchError("the first frame did not come out")
@@ -64,9 +64,9 @@ def _write(source: Source, target: Path, asked: Asked, frames: Frames, comment: 
     with (
         open_sound(source.path, asked) as sound,
         clip_errors(source.path, "trim"),
-        open_mp4(target, scale=timescale(asked.time_base), comment=comment) as output,
+        open_mp4(target, scale=choose_timescale(asked.time_base), comment=comment) as output,
     ):
-        encoder = Encoder(
+        encoder = X264Track(
             output,
             source,
             first[1],

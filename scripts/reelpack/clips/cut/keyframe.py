@@ -8,13 +8,18 @@ from pathlib import Path
 
 import av
 
-from reelpack.clips.cut.mp4 import Packet, open_mp4, set_shown_ticks, timescale, write_packets
+from reelpack.clips.cut.mp4 import (
+    choose_timescale,
+    open_mp4,
+    set_shown_ticks,
+    write_packets,
+)
 from reelpack.clips.cut.sound import open_sound
-from reelpack.clips.cut.window import Asked, DecodeStamps, indexed
+from reelpack.clips.cut.window import AskedFrames, DecodeStamps, read_packet_index
 from reelpack.core.errors import ClipError
 from reelpack.video.index import VideoIndex
 from reelpack.video.plan import packet_span
-from reelpack.video.source import Source, clip_errors, open_source
+from reelpack.video.source import Packet, Source, clip_errors, open_source
 
 COPIED_CODECS = frozenset(
     {"h264", "hevc", "av1", "vp9", "mpeg4", "mpeg2video", "mpeg1video", "mjpeg"}
@@ -28,7 +33,7 @@ def copy_window(
     start_seconds: float | None,
     end_seconds: float | None,
     comment: str,
-) -> Asked:
+) -> AskedFrames:
     """Write the packets and the sound of a window as an mp4 file; return what was asked for.
 
     The file's edit hides what only leads in, and what others need behind the end.
@@ -37,18 +42,18 @@ def copy_window(
         ClipError: too_short, corrupt, no_video, missing; trim where mp4 does not hold the codec or
             the video's stamps do not say which packet is which frame.
     """
-    index, decode_stamps = indexed(path)
+    index, decode_stamps = read_packet_index(path)
     problem = index.unplannable
     if index.codec not in COPIED_CODECS:
         problem = f"mp4 files do not hold {index.codec}"
     if problem:
-        raise _not_copied(path, problem)
-    asked = Asked.of_index(index, start_seconds, end_seconds)
+        raise _refuse_copy(path, problem)
+    asked = AskedFrames.of_index(index, start_seconds, end_seconds)
     hidden = index.packet_pts[~index.packet_shown]
     if ((hidden >= asked.first) & (hidden < asked.window.end_pts)).any():
-        raise _not_copied(path, "frames inside the window are hidden")
+        raise _refuse_copy(path, "frames inside the window are hidden")
     span = _Span.of(index, asked, decode_stamps)
-    scale = timescale(asked.time_base)
+    scale = choose_timescale(asked.time_base)
     with (
         open_source(path) as source,
         open_sound(path, asked) as sound,
@@ -63,7 +68,7 @@ def copy_window(
     return asked
 
 
-def _not_copied(path: Path, problem: str) -> ClipError:
+def _refuse_copy(path: Path, problem: str) -> ClipError:
     return ClipError("trim", f"{path}: {problem}; allowed: trim: exact or virtual")
 
 
@@ -85,7 +90,7 @@ class _Span:
     entries: frozenset[int]
 
     @classmethod
-    def of(cls, index: VideoIndex, asked: Asked, decode_stamps: DecodeStamps) -> _Span:
+    def of(cls, index: VideoIndex, asked: AskedFrames, decode_stamps: DecodeStamps) -> _Span:
         start, last = packet_span(index, asked.window.begin, asked.window.stop)
         pts = index.packet_pts[start : last + 1].tolist()
         known = dict(zip(pts, decode_stamps[start : last + 1], strict=True))
@@ -94,7 +99,7 @@ class _Span:
         return cls(
             places={stamp: place for place, stamp in enumerate(index.packet_pts.tolist())},
             pts=pts,
-            times=_decode_times(copied, known, asked),
+            times=_find_decode_times(copied, known, asked),
             entries=frozenset({pts[0], *index.packet_pts[index.entries].tolist()}),
         )
 
@@ -112,7 +117,7 @@ class _Span:
             packet.pts, packet.dts = stamp - first, dts - first
             packet.stream = track
             # Players begin at the last packet marked so before the edit, and keyframes of open
-            # groups of frames are no entries.
+            # groups of frames are not entries.
             packet.is_keyframe = stamp in self.entries
             yield packet
 
@@ -145,8 +150,8 @@ class _Span:
             yield packet
 
 
-def _decode_times(
-    pts: list[int], known: dict[int, int | None], asked: Asked
+def _find_decode_times(
+    pts: list[int], known: dict[int, int | None], asked: AskedFrames
 ) -> dict[int, tuple[int, int]]:
     """Decode stamp and duration for each of `pts`, near those of the source (None: not known).
 

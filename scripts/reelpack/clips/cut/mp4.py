@@ -9,26 +9,24 @@ from __future__ import annotations
 
 import heapq
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO, TypeAlias
+from typing import BinaryIO
 
 import av
 
 from reelpack.core.errors import ClipError
-from reelpack.video.source import open_source
-
-Packet: TypeAlias = "av.Packet[Any]"
+from reelpack.video.boxes import Box, walk_boxes
+from reelpack.video.source import Packet, open_source
 
 # Below this libavformat multiplies the scale by itself, and so would the numbers below.
 _SMALLEST_TIMESCALE = 10_000
 _LARGEST_TIMESCALE = (1 << 31) - 1
-_CONTAINERS = frozenset({b"moov", b"trak", b"edts", b"mdia"})
 
 
-def timescale(time_base: Fraction) -> int:
+def choose_timescale(time_base: Fraction) -> int:
     """Ticks per second of a track that holds all times of a stream of `time_base` exactly.
 
     Raises:
@@ -58,7 +56,7 @@ def open_mp4(target: Path, *, scale: int, comment: str) -> av.container.OutputCo
 
 
 def read_comment(path: Path) -> str | None:
-    """Return the comment of an mp4 file; None where there is no file, or no such one."""
+    """Return the comment of an mp4 file; None where there is no file, or none in it."""
     try:
         with open_source(path) as source:
             return source.container.metadata.get("comment")
@@ -87,8 +85,8 @@ def set_shown_ticks(path: Path, ticks: int) -> None:
         ValueError: the file has no video track with an edit.
     """
     with path.open("r+b") as file:
-        boxes = list(_boxes(file, 0, file.seek(0, 2), ()))
-        tracks = _tracks(file, boxes)
+        boxes = list(walk_boxes(file))
+        tracks = _find_tracks(file, boxes)
         video = next((track for track in tracks if track.is_video and track.edits), None)
         if video is None:
             raise ValueError("no edit list of a video track")
@@ -97,11 +95,11 @@ def set_shown_ticks(path: Path, ticks: int) -> None:
         # Each entry: duration, media time, rate; the first two of 8 bytes in version 1.
         last = video.edits + 8 + (count - 1) * (20 if version else 12)
         _Number(last, is_long=version == 1).write(file, ticks)
-        lengths = [_length(file, track.header, track_number=4) for track in tracks]
+        lengths = [_find_length(file, track.header, track_number=4) for track in tracks]
         lengths[tracks.index(video)].write(file, ticks)
-        movie = next(start for names, start, _ in boxes if names == (b"moov", b"mvhd"))
+        movie = next(box.start for box in boxes if box.path == (b"moov", b"mvhd"))
         longest = max(length.read(file) for length in lengths)
-        _length(file, movie, track_number=0).write(file, longest)
+        _find_length(file, movie, track_number=0).write(file, longest)
 
 
 @dataclass(frozen=True)
@@ -120,7 +118,7 @@ class _Number:
         file.write(value.to_bytes(8 if self.is_long else 4, "big"))
 
 
-def _length(file: BinaryIO, header: int, *, track_number: int) -> _Number:
+def _find_length(file: BinaryIO, header: int, *, track_number: int) -> _Number:
     """The duration in the content of a `tkhd` box, or `mvhd`, which lacks `track_number` bytes."""
     file.seek(header)
     is_long = file.read(1) == b"\x01"
@@ -136,10 +134,10 @@ class _Track:
     is_video: bool = False
 
 
-def _tracks(file: BinaryIO, boxes: Iterable[tuple[tuple[bytes, ...], int, int]]) -> list[_Track]:
+def _find_tracks(file: BinaryIO, boxes: Iterable[Box]) -> list[_Track]:
     tracks: list[_Track] = []
-    for names, start, _ in boxes:
-        match names:
+    for path, start, _ in boxes:
+        match path:
             case (b"moov", b"trak"):
                 tracks.append(_Track())
             case (b"moov", b"trak", b"tkhd"):
@@ -150,22 +148,3 @@ def _tracks(file: BinaryIO, boxes: Iterable[tuple[tuple[bytes, ...], int, int]])
                 file.seek(start + 8)
                 tracks[-1].is_video = file.read(4) == b"vide"
     return tracks
-
-
-def _boxes(
-    file: BinaryIO, start: int, end: int, above: tuple[bytes, ...]
-) -> Iterator[tuple[tuple[bytes, ...], int, int]]:
-    """Path of types, start and size of the content of every box between two places, depth first."""
-    while start + 8 <= end:
-        file.seek(start)
-        size, kind = struct.unpack(">I4s", file.read(8))
-        head = 8
-        if size == 1:
-            (size,) = struct.unpack(">Q", file.read(8))
-            head = 16
-        size = size or end - start
-        path = (*above, kind)
-        yield path, start + head, size - head
-        if kind in _CONTAINERS:
-            yield from _boxes(file, start + head, start + size, path)
-        start += size

@@ -15,10 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from av.stream import Discard
 
-from reelpack.clips.cut.mp4 import Packet
-from reelpack.clips.cut.window import Asked
+from reelpack.clips.cut.window import AskedFrames
 from reelpack.core.errors import ClipError
-from reelpack.video.source import clip_errors, open_source
+from reelpack.video.source import Packet, clip_errors, open_source
 
 Samples = npt.NDArray[np.float32]
 
@@ -32,7 +31,7 @@ _LEAD_SECONDS = Fraction(1, 4)
 
 
 @contextlib.contextmanager
-def open_sound(path: Path, asked: Asked) -> Iterator[Sound | None]:
+def open_sound(path: Path, asked: AskedFrames) -> Iterator[Sound | None]:
     """Open the best sound track of a video in a window, None where it has none.
 
     Raises:
@@ -71,20 +70,20 @@ class Sound:
         Times count from the window's begin. Copied packets overlap its ends by less than one
         packet; those before 0 are hidden by the track's edit. No track where there is no sound.
         """
-        packets = self._packets()
+        packets = self._read_packets()
         first = next(packets, None)
         if first is None:
             return iter(())
         packets = itertools.chain([first], packets)
         if self.stream.codec_context.codec.canonical_name in _COPIED_CODECS:
-            return self._copied(output.add_stream_from_template(self.stream, opaque=True), packets)
-        return self._encoded(output, packets)
+            return self._copy(output.add_stream_from_template(self.stream, opaque=True), packets)
+        return self._encode(output, packets)
 
-    def _packets(self) -> Iterator[Packet]:
+    def _read_packets(self) -> Iterator[Packet]:
         """Packets that overlap the window, and what leads in."""
         base = Fraction(self.stream.time_base or 1)
         begin = self.begin - _LEAD_SECONDS
-        for packet in self._demuxed(begin, base):
+        for packet in self._demux(begin, base):
             if packet.pts is None or not packet.size:
                 continue
             seconds = packet.pts * base
@@ -93,7 +92,7 @@ class Sound:
             if seconds + (packet.duration or 0) * base > begin:
                 yield packet
 
-    def _demuxed(self, begin: Fraction, base: Fraction) -> Iterator[Packet]:
+    def _demux(self, begin: Fraction, base: Fraction) -> Iterator[Packet]:
         """Packets of the track from somewhere at or before `begin` on."""
         container, stream = self.container, self.stream
         with clip_errors(self.path, "corrupt"):
@@ -107,7 +106,7 @@ class Sound:
                     container.seek(0)
             yield from container.demux(stream)
 
-    def _copied(self, track: av.AudioStream, packets: Iterator[Packet]) -> Iterator[Packet]:
+    def _copy(self, track: av.AudioStream, packets: Iterator[Packet]) -> Iterator[Packet]:
         origin: int | None = None
         for packet in packets:
             if origin is None:
@@ -117,7 +116,7 @@ class Sound:
             packet.stream = track
             yield packet
 
-    def _encoded(
+    def _encode(
         self, output: av.container.OutputContainer, packets: Iterator[Packet]
     ) -> Iterator[Packet]:
         wanted = self.stream.codec_context.sample_rate
@@ -125,25 +124,25 @@ class Sound:
         name = self.stream.codec_context.layout.name
         layout = name if name in _AAC_LAYOUTS else "stereo"
         track = output.add_stream("aac", rate=rate, layout=layout)
-        return self._aac(track, packets, rate, layout)
+        return self._encode_aac(track, packets, rate, layout)
 
-    def _aac(
+    def _encode_aac(
         self, track: av.AudioStream, packets: Iterator[Packet], rate: int, layout: str
     ) -> Iterator[Packet]:
         context = track.codec_context
-        for number, block in enumerate(self._blocks(packets, rate, layout)):
+        for number, block in enumerate(self._cut_blocks(packets, rate, layout)):
             frame = av.AudioFrame.from_ndarray(block, format="fltp", layout=layout)
             frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
             frame.pts = number * _BLOCK
-            yield from _of(track, context.encode(frame))
-        yield from _of(track, context.encode(None))
+            yield from _move_to(track, context.encode(frame))
+        yield from _move_to(track, context.encode(None))
 
-    def _blocks(self, packets: Iterator[Packet], rate: int, layout: str) -> Iterator[Samples]:
+    def _cut_blocks(self, packets: Iterator[Packet], rate: int, layout: str) -> Iterator[Samples]:
         """The window's samples, `float32[channels, 1024]` each, the last one perhaps shorter."""
         total = math.ceil((self.end - self.begin) * rate)
         kept: Samples | None = None
         done = 0
-        for place, samples in self._samples(packets, rate, layout):
+        for place, samples in self._decode(packets, rate, layout):
             # Silence where the sound begins late or pauses, nothing twice.
             have = done + (0 if kept is None else kept.shape[1])
             if place > have:
@@ -158,7 +157,7 @@ class Sound:
         if kept is not None and kept.shape[1]:
             yield np.ascontiguousarray(kept)
 
-    def _samples(
+    def _decode(
         self, packets: Iterator[Packet], rate: int, layout: str
     ) -> Iterator[tuple[int, Samples]]:
         """Place behind the window's start, in samples, and `float32[channels, n]`."""
@@ -168,16 +167,16 @@ class Sound:
             for packet in itertools.chain(packets, [None]):
                 for frame in decoder.decode(packet):
                     for part in resampler.resample(frame):
-                        yield self._placed(part, rate)
+                        yield self._place(part, rate)
             for part in resampler.resample(None):
-                yield self._placed(part, rate)
+                yield self._place(part, rate)
 
-    def _placed(self, frame: av.AudioFrame, rate: int) -> tuple[int, Samples]:
+    def _place(self, frame: av.AudioFrame, rate: int) -> tuple[int, Samples]:
         seconds = (frame.pts or 0) * Fraction(frame.time_base or 1)
         return round((seconds - self.begin) * rate), frame.to_ndarray().astype(np.float32)
 
 
-def _of(track: av.AudioStream, packets: list[Packet]) -> Iterator[Packet]:
+def _move_to(track: av.AudioStream, packets: list[Packet]) -> Iterator[Packet]:
     for packet in packets:
         packet.stream = track
         yield packet

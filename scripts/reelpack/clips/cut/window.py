@@ -21,7 +21,7 @@ DecodeStamps = tuple[int | None, ...]
 Stamps = npt.NDArray[np.int64]
 
 
-def indexed(path: Path) -> tuple[VideoIndex, DecodeStamps]:
+def read_packet_index(path: Path) -> tuple[VideoIndex, DecodeStamps]:
     """Index a video, and give the decode stamps of its packets in their order.
 
     Clips of one video follow one another, so the last few are kept while their files stay.
@@ -31,11 +31,11 @@ def indexed(path: Path) -> tuple[VideoIndex, DecodeStamps]:
     """
     with clip_errors(path, "missing"):
         state = path.stat()
-    return _indexed(path, (state.st_mtime_ns, state.st_size, state.st_ino))
+    return _read_packet_index(path, (state.st_mtime_ns, state.st_size, state.st_ino))
 
 
 @functools.lru_cache(maxsize=4)
-def _indexed(path: Path, state: tuple[int, ...]) -> tuple[VideoIndex, DecodeStamps]:  # noqa: ARG001 - a changed file is another one
+def _read_packet_index(path: Path, state: tuple[int, ...]) -> tuple[VideoIndex, DecodeStamps]:  # noqa: ARG001 - a changed file is another one
     stamps: list[int | None] = []
     with open_source(path) as source:
         index = read_index(source, keep=lambda packet: stamps.append(packet.dts))
@@ -61,7 +61,7 @@ class CutFile:
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class AskedFrames:
     """The frames that a window keeps.
 
     Args:
@@ -76,7 +76,7 @@ class Asked:
     has_audio: bool
 
     @classmethod
-    def of_index(cls, index: VideoIndex, start: float | None, end: float | None) -> Asked:
+    def of_index(cls, index: VideoIndex, start: float | None, end: float | None) -> AskedFrames:
         """Find a window by a video's index; seconds count from its first shown frame.
 
         Raises:
@@ -87,7 +87,7 @@ class Asked:
         return cls(stamps, window, index.time_base, index.has_audio)
 
     @classmethod
-    def of_frames(cls, path: Path, start: float | None, end: float | None) -> Asked:
+    def of_frames(cls, path: Path, start: float | None, end: float | None) -> AskedFrames:
         """Find a window in a video whose stamps only decoding tells.
 
         Raises:
@@ -128,7 +128,7 @@ class Asked:
         return self.window.end_pts * self.time_base
 
 
-def measured(path: Path, asked: Asked) -> CutFile:
+def measure_file(path: Path, asked: AskedFrames) -> CutFile:
     """Measure a cut file against what was asked for.
 
     Raises:

@@ -11,8 +11,7 @@ import av
 import av.codec
 from av.sidedata.sidedata import Type as SideData
 
-from reelpack.clips.cut.mp4 import Packet
-from reelpack.video.source import Source
+from reelpack.video.source import Packet, Source
 
 # One thread: the bits depend on their number, and the caller decides how many clips run at once.
 OPTIONS = {"preset": "medium", "crf": "23", "threads": "1"}
@@ -43,7 +42,7 @@ def pixel_format(name: str, *, width: int, height: int) -> str:
     return name.replace("420", "444").replace("422", "444") if odd else name
 
 
-class Encoder:
+class X264Track:
     """The video track of an open mp4 file, made to the measure of its first frame.
 
     Args:
@@ -79,7 +78,7 @@ class Encoder:
         context.time_base = self._time_base
         if shape := source.stream.codec_context.sample_aspect_ratio:
             context.sample_aspect_ratio = shape
-        shown = self._prepared(first, 0)
+        shown = self._prepare(first, 0)
         for name in ("color_range", "colorspace", "color_primaries", "color_trc"):
             setattr(context, name, int(getattr(shown, name)))
         self._turn(first)
@@ -100,10 +99,10 @@ class Encoder:
         """Encode frames at their stamps, in ticks of the source."""
         context = self.track.codec_context
         for stamp, frame in frames:
-            yield from self._own(context.encode(self._prepared(frame, stamp)))
-        yield from self._own(context.encode(None))
+            yield from self._move_to_track(context.encode(self._prepare(frame, stamp)))
+        yield from self._move_to_track(context.encode(None))
 
-    def _prepared(self, frame: av.VideoFrame, stamp: int) -> av.VideoFrame:
+    def _prepare(self, frame: av.VideoFrame, stamp: int) -> av.VideoFrame:
         layout = (frame.width, frame.height), frame.format.name
         if layout != (self._size, self._format):
             width, height = self._size
@@ -113,7 +112,7 @@ class Encoder:
         frame.pict_type = 0
         return frame
 
-    def _own(self, packets: list[Packet]) -> Iterator[Packet]:
+    def _move_to_track(self, packets: list[Packet]) -> Iterator[Packet]:
         for packet in packets:
             packet.stream = self.track
             yield packet

@@ -17,7 +17,7 @@ from reelpack.clips.table import Clip
 from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError
 from reelpack.core.evenly import evenly
-from reelpack.frames.clip_pixels import EncodeSettings, pixels
+from reelpack.frames.clip_pixels import EncodeSettings, read_pixels
 from reelpack.lvt.codec import Codec, decode_video
 
 _LEVELS = 255
@@ -119,7 +119,7 @@ def _read_given(
     clip: Clip, settings: EncodeSettings, wanted: Sequence[int], count: int
 ) -> list[list[Frame]]:
     kept, seen, chosen = [], 0, set(wanted)
-    for number, crops in enumerate(pixels(clip, settings)):
+    for number, crops in enumerate(read_pixels(clip, settings)):
         seen = number + 1
         if number in chosen:
             kept.append(crops)

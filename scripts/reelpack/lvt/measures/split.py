@@ -16,7 +16,7 @@ from reelpack.core.errors import ClipError, UserError
 from reelpack.core.evenly import evenly
 from reelpack.core.files import sha256_file
 from reelpack.encode.codes import CodesShard
-from reelpack.encode.encode import software
+from reelpack.encode.single import describe_software
 from reelpack.encoders.vqvae import VQVAEEncoder
 from reelpack.frames.clip_pixels import EncodeSettings
 from reelpack.images.contact_sheet import contact_sheet
@@ -123,7 +123,7 @@ def measure_split(
         },
         "reconstruction": _collect_figures([look for look in looks if look.errors], names),
         "codebooks": describe_codebooks(counts),
-        "made_with": {**software(device), "weights_sha256": sha256_file(weights)},
+        "made_with": {**describe_software(device), "weights_sha256": sha256_file(weights)},
     }
     return values, _make_sheet(looks, names)
 

@@ -16,19 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from reelpack.clips.table import Clip
+from reelpack.clips.table import Clip, read_usable_clips
 from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError, UserError
 from reelpack.core.files import sha256_file, write_bytes
 from reelpack.encode.codes import split_codes
 from reelpack.encode.device_batches import DeviceBatches, PixelWriter, pixel_files
-from reelpack.encode.encode import encoder_modules, encoder_of, keyed_clips, usable_clips
 from reelpack.encode.rows import ClipRows
+from reelpack.encode.single import get_encoder, key_clips, list_encoder_modules
 from reelpack.encoders.interface import Encoder
-from reelpack.frames.clip_pixels import EncodeSettings, shared_pixels
-from reelpack.jobs.journal import Journal, holding, settled_keys
+from reelpack.frames.clip_pixels import EncodeSettings, read_shared_pixels
+from reelpack.jobs.journal import Journal, find_settled_keys, lock_journal
 from reelpack.jobs.ledger import merge_ledgers, read_ledger
-from reelpack.jobs.pool import counted, run_clips
+from reelpack.jobs.pool import print_progress, run_clips
 from reelpack.jobs.retries import Retries
 from reelpack.video.decode import SharedDecodeError
 
@@ -36,7 +36,7 @@ STAGE = "encode_shard"
 
 
 @dataclass(frozen=True)
-class Member:
+class GroupMember:
     """One recipe of a group.
 
     Attributes:
@@ -83,7 +83,7 @@ _LOADED: dict[str, Encoder | None] = {}
 def _load(recipe: str, settings: EncodeSettings) -> Encoder | None:
     if recipe not in _LOADED:
         try:
-            _LOADED[recipe] = encoder_of(settings)
+            _LOADED[recipe] = get_encoder(settings)
         except (UserError, RuntimeError) as error:
             _leave(recipe, error)
     return _LOADED[recipe]
@@ -95,7 +95,7 @@ def _leave(recipe: str, error: Exception) -> None:
 
 
 @contextmanager
-def _leaving(recipe: str) -> Iterator[None]:
+def _leave_if_it_fails(recipe: str) -> Iterator[None]:
     """Have a model that fails in some other way than over a clip do no more work here."""
     try:
         yield
@@ -109,10 +109,10 @@ def encode_parts(task: GroupTask) -> None:
     for part in task.parts:
         encoder = _load(part.recipe, part.settings)
         sinks.append(None if encoder is None else ClipRows(encoder, len(part.settings.products)))
-    for part, sink in _filled(task, sinks):
+    for part, sink in _fill(task, sinks):
         assert isinstance(sink, ClipRows)
         try:
-            with _leaving(part.recipe):
+            with _leave_if_it_fails(part.recipe):
                 write_bytes(part.target, sink.clip_bytes())
         except ClipError:
             continue
@@ -123,7 +123,7 @@ def decode_parts(task: GroupTask) -> None:
     writers = [PixelWriter(part.target, len(part.settings.products)) for part in task.parts]
     done: set[Path] = set()
     try:
-        for part, sink in _filled(task, list(writers)):
+        for part, sink in _fill(task, list(writers)):
             assert isinstance(sink, PixelWriter)
             # An own job encodes it while it decodes, and needs no room on the disk.
             if not sink.long:
@@ -135,11 +135,11 @@ def decode_parts(task: GroupTask) -> None:
                 writer.drop()
 
 
-def _filled(task: GroupTask, sinks: list[Sink | None]) -> list[tuple[Part, Sink]]:
+def _fill(task: GroupTask, sinks: list[Sink | None]) -> list[tuple[Part, Sink]]:
     """Hand every recipe its frames; return the recipes that took all of them."""
     seen: set[int] = set()
     try:
-        for number, crops in shared_pixels(task.clip, [part.settings for part in task.parts]):
+        for number, crops in read_shared_pixels(task.clip, [part.settings for part in task.parts]):
             sink = sinks[number]
             if sink is None:
                 continue
@@ -158,7 +158,7 @@ def _filled(task: GroupTask, sinks: list[Sink | None]) -> list[tuple[Part, Sink]
 def _take(sink: Sink, crops: Sequence[Frame], recipe: str) -> bool:
     taken = False
     try:
-        with _leaving(recipe):
+        with _leave_if_it_fails(recipe):
             sink.add(crops)
             taken = True
     except ClipError:
@@ -179,13 +179,13 @@ def _encode_on_device(
             if encoder is None:
                 continue
             batch = batches.setdefault(part.recipe, DeviceBatches(encoder, may_shrink=False))
-            with _leaving(part.recipe):
+            with _leave_if_it_fails(part.recipe):
                 for _ in batch.add(part.target, len(part.settings.products)):
                     pass
         yield task, error
     for recipe, batch in batches.items():
         if _LOADED[recipe] is not None:
-            with _leaving(recipe):
+            with _leave_if_it_fails(recipe):
                 for _ in batch.finish():
                     pass
 
@@ -193,8 +193,8 @@ def _encode_on_device(
 def encode_group(
     clips: Path,
     *,
-    earlier: Path,
-    members: Sequence[Member],
+    earlier: Sequence[Path],
+    members: Sequence[GroupMember],
     retries: Retries,
     workers: int,
 ) -> int:
@@ -202,7 +202,7 @@ def encode_group(
 
     Args:
         clips: clip table of trim_shard.
-        earlier: its ledger.
+        earlier: its ledger, and perhaps those of others before.
         members: the recipes, all for one device.
         retries: as for encode_shard.
         workers: processes.
@@ -211,42 +211,41 @@ def encode_group(
         How many clips were decoded.
     """
     _LOADED.clear()
-    wanted = usable_clips(clips, merge_ledgers([read_ledger(earlier)]))
-    on_cpu = all(member.settings.device == "cpu" for member in members)
-    modules = {name for member in members for name in encoder_modules(member.settings)}
-    preload = ["reelpack.encode.encode_group", *(sorted(modules) if on_cpu else [])]
+    rows = merge_ledgers([read_ledger(path) for path in earlier])
+    wanted = read_usable_clips(clips, rows)
     with ExitStack() as stack:
         parts: dict[str, list[Part]] = {clip.clip_id: [] for clip in wanted}
         for member in sorted(members, key=lambda member: member.journal):
-            stack.enter_context(holding(member.journal))
-            for clip_id, part in _open_parts(member, wanted, retries):
+            stack.enter_context(lock_journal(member.journal))
+            for clip_id, part in _find_open_parts(member, wanted, retries):
                 parts[clip_id].append(part)
-        tasks = [
-            GroupTask(clip, tuple(parts[clip.clip_id]))
-            for clip in wanted
-            if len(parts[clip.clip_id]) > 1
-        ]
+        shared = [clip for clip in wanted if len(parts[clip.clip_id]) > 1]
+        tasks = [GroupTask(clip, tuple(parts[clip.clip_id])) for clip in shared]
         print(f"encode_group: {len(wanted)} clips, {len(tasks)} to be shared", flush=True)
-        work = encode_parts if on_cpu else decode_parts
-        results: Iterable[tuple[GroupTask, ClipError | None]] = run_clips(
-            work, tasks, workers=workers, preload=preload
-        )
-        if not on_cpu:
-            results = _encode_on_device(results)
-        for _ in counted(results, len(tasks)):
+        for _ in print_progress(_work(tasks, members, workers), len(tasks)):
             pass
     return len(tasks)
 
 
-def _open_parts(
-    member: Member, wanted: Sequence[Clip], retries: Retries
+def _work(
+    tasks: Sequence[GroupTask], members: Sequence[GroupMember], workers: int
+) -> Iterable[tuple[GroupTask, ClipError | None]]:
+    if any(member.settings.device != "cpu" for member in members):
+        decoded = run_clips(decode_parts, tasks, workers=workers, preload=[__name__])
+        return _encode_on_device(decoded)
+    modules = {name for member in members for name in list_encoder_modules(member.settings)}
+    return run_clips(encode_parts, tasks, workers=workers, preload=[__name__, *sorted(modules)])
+
+
+def _find_open_parts(
+    member: GroupMember, wanted: Sequence[Clip], retries: Retries
 ) -> Iterator[tuple[str, Part]]:
     """Yield (clip id, part) of the clips that a recipe lacks."""
-    keyed: Mapping[str, Clip] = keyed_clips(
+    keyed: Mapping[str, Clip] = key_clips(
         wanted, member.result, sha256_file(member.settings.weights)
     )
     # A finished job's journal stays sealed: nobody would seal it again.
-    if keyed.keys() <= settled_keys(member.journal, retries):
+    if keyed.keys() <= find_settled_keys(member.journal, retries):
         return
     book = Journal(member.journal, stage=STAGE, retries=retries, keys=keyed, split=split_codes)
     for key in book.open_keys(keyed):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from reelpack.core.errors import DamagedError
-from reelpack.frames.frame_cursor import FrameCursor
+from reelpack.frames.cursor import FrameCursor
 from reelpack.frames.shard import ClipWriter, FrameShard, join_clips
 from tests.support.clips import picture
 

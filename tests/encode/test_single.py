@@ -7,15 +7,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-import reelpack.encode.encode
+import reelpack.encode.single
 from reelpack.clips.table import Clip
 from reelpack.config.recipes import Product
 from reelpack.encode.codes import CodesShard
 from reelpack.encode.device_batches import PixelWriter
-from reelpack.encode.encode import encode_batches, encode_clip
+from reelpack.encode.single import encode_batches, encode_clip
 from reelpack.encoders.interface import encode_batch
 from reelpack.encoders.vqvae import VQVAEEncoder
-from reelpack.frames.clip_pixels import EncodeSettings, pixels
+from reelpack.frames.clip_pixels import EncodeSettings, read_pixels
 from reelpack.jobs.ledger import read_ledger
 from reelpack.jobs.stage import Task
 from tests.support import workers
@@ -142,7 +142,7 @@ def test_a_second_run_decodes_nothing(videos, weights, reference, monkeypatch):
         yield from ()
         raise AssertionError("nothing should be left to do")
 
-    monkeypatch.setattr(reelpack.encode.encode, "encode_clip", refuse)
+    monkeypatch.setattr(reelpack.encode.single, "encode_clip", refuse)
     chain.encode(weights, SETS, staged=False)
     assert (folder / "00000.safetensors").read_bytes() == before
 
@@ -161,10 +161,10 @@ def test_a_clip_whose_worker_dies_is_the_only_one_lost(tmp_path, videos, weights
         f"path,clip_id\n{videos / 'good.mp4'},die\n{videos / 'wide.mkv'},lives\n"
     )
     chain = Chain(tmp_path, tmp_path / "list.csv").clips()
-    monkeypatch.setattr(reelpack.encode.encode, "encode_clip", workers.encode_or_die)
+    monkeypatch.setattr(reelpack.encode.single, "encode_clip", workers.encode_or_die)
     failed, ids, tokens = outcome(chain.encode(weights, SETS, staged=False))
-    message = "the worker process died on this clip"
-    assert failed == [("die", "encode_shard", "decode", message)]
+    message = "the worker process died on this clip (exit status 9)"
+    assert failed == [("die", "encode_shard", "machine", message)]
     assert (ids, list(tokens)) == (["die", "lives"], ["lives"])
 
 
@@ -174,8 +174,10 @@ def test_the_gpu_path_gives_the_cpus_tokens(
 ):
     encoder = VQVAEEncoder(weights, device="cpu")
     encoder.batch_size = batch
-    monkeypatch.setattr(reelpack.encode.encode, "_encoder", lambda *_: encoder)
-    monkeypatch.setattr(reelpack.encode.encode, "software", lambda _: {"device": "pretended"})
+    monkeypatch.setattr(reelpack.encode.single, "_encoder", lambda *_: encoder)
+    monkeypatch.setattr(
+        reelpack.encode.single, "describe_software", lambda _: {"device": "pretended"}
+    )
     chain = Chain(tmp_path, videos, workers=2).clips()
     found = outcome(chain.encode(weights, SETS, staged=False, device="cuda"))
     assert found == reference[2]
@@ -214,7 +216,7 @@ def test_long_clips_are_encoded_in_pieces(tmp_path, videos, weights):
     settings = EncodeSettings({"name": "vqvae"}, weights, (product,), (), "cpu")
     clip = Clip("good", str(path), "", None, None)
     encode_clip(Task(clip, "k", tmp_path / "k.clip", settings))
-    frames = [crops[0] for crops in pixels(clip, settings)]
+    frames = [crops[0] for crops in read_pixels(clip, settings)]
     wanted = encode_batch(VQVAEEncoder(weights, device="cpu"), frames)
     np.testing.assert_array_equal(load_file(tmp_path / "k.clip")["00"], wanted)
     assert len(wanted) == 23

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import lru_cache, partial
 from pathlib import Path
 
-from reelpack.clips.table import Clip, read_clips
+from reelpack.clips.table import Clip, read_usable_clips
 from reelpack.config.encoder_cards import encoder_card
 from reelpack.core.errors import ClipError
 from reelpack.core.files import sha256_file, write_bytes
@@ -22,9 +22,10 @@ from reelpack.encode.codes import join_codes, split_codes
 from reelpack.encode.device_batches import DeviceBatches, PixelWriter, long_mark
 from reelpack.encode.rows import ClipRows
 from reelpack.encoders.interface import Encoder
-from reelpack.frames.clip_pixels import EncodeSettings, pixels
-from reelpack.jobs.ledger import LedgerRow, merge_ledgers, read_ledger
-from reelpack.jobs.retries import Retries
+from reelpack.frames.clip_pixels import EncodeSettings, read_pixels
+from reelpack.jobs.job import Job
+from reelpack.jobs.ledger import LedgerRow
+from reelpack.jobs.pool import Blaming
 from reelpack.jobs.stage import Outcome, Stage, Task
 
 
@@ -37,7 +38,7 @@ def _encoder(spec: str, weights: Path, device: str) -> Encoder:
     return load_encoder(json.loads(spec), weights, device=device)
 
 
-def encoder_of(settings: EncodeSettings) -> Encoder:
+def get_encoder(settings: EncodeSettings) -> Encoder:
     """Return the recipe's encoder, loaded once per process."""
     return _encoder(canonical(settings.encoder), settings.weights, settings.device)
 
@@ -49,8 +50,8 @@ def encode_clip(task: Task) -> None:
         ClipError: the clip cannot be decoded, cropped or encoded, or has no frame.
     """
     settings: EncodeSettings = task.settings
-    rows = ClipRows(encoder_of(settings), len(settings.products))
-    for crops in pixels(task.item, settings):
+    rows = ClipRows(get_encoder(settings), len(settings.products))
+    for crops in read_pixels(task.item, settings):
         rows.add(crops)
     write_bytes(task.target, rows.clip_bytes())
 
@@ -64,7 +65,7 @@ def decode_clip(task: Task) -> None:
     settings: EncodeSettings = task.settings
     writer = PixelWriter(task.target, len(settings.products))
     try:
-        for crops in pixels(task.item, settings):
+        for crops in read_pixels(task.item, settings):
             writer.add(crops)
             if writer.long:
                 break
@@ -101,7 +102,7 @@ def encode_batches(results: Iterable[Outcome], *, encoder: Encoder) -> Iterator[
 
 def _encode_long(task: Task) -> ClipError | None:
     try:
-        encode_clip(task)
+        Blaming(encode_clip, "decode")(task)
     except ClipError as error:
         return error
     long_mark(task.target).unlink()
@@ -111,7 +112,7 @@ def _encode_long(task: Task) -> ClipError | None:
 # ---- the shard ---------------------------------------------------------------------------------
 
 
-def software(device: str) -> dict[str, str]:
+def describe_software(device: str) -> dict[str, str]:
     """Return what tokens depend on besides recipe and weights: device and versions."""
     import av
     import torch
@@ -125,26 +126,20 @@ def software(device: str) -> dict[str, str]:
     }
 
 
-def encoder_modules(settings: EncodeSettings) -> list[str]:
+def list_encoder_modules(settings: EncodeSettings) -> list[str]:
     """Return the modules that a worker process should bring along for an encoder."""
     card = encoder_card(settings.encoder["name"])
     features = ["reelpack.encoders.feature_encoder"] if card.width is not None else []
     return [*features, f"reelpack.encoders.{card.module}"]
 
 
-def keyed_clips(clips: Iterable[Clip], result: str, weights_sha256: str) -> dict[str, Clip]:
+def key_clips(clips: Iterable[Clip], result: str, weights_sha256: str) -> dict[str, Clip]:
     """Return journal key -> clip; a model trained again under one result string is another model."""
     made_by = canonical([result, weights_sha256])
     return {clip.key(made_by): clip for clip in clips}
 
 
-def usable_clips(clips: Path, rows: Sequence[LedgerRow]) -> list[Clip]:
-    """Return the clips of a table that no earlier stage failed."""
-    good = {row.clip_id for row in rows if row.ok}
-    return [clip for clip in read_clips(clips) if clip.clip_id in good]
-
-
-def _on_device(
+def _encode_on_device(
     results: Iterable[Outcome], *, settings: EncodeSettings, made_with: dict[str, str]
 ) -> Iterator[Outcome]:
     """Encode on the device; a batch that had to shrink is noted in what the shard is made with."""
@@ -153,44 +148,25 @@ def _on_device(
     # A job that finds all its clips finished needs no model.
     if first is None:
         return
-    encoder = encoder_of(settings)
+    encoder = get_encoder(settings)
     size = encoder.batch_size
     yield from encode_batches(itertools.chain([first], outcomes), encoder=encoder)
     if encoder.batch_size != size:
         made_with["batch"] = str(encoder.batch_size)
 
 
-def encode_shard(
-    clips: Path,
-    *,
-    earlier: Sequence[Path],
-    settings: EncodeSettings,
-    result: str,
-    retries: Retries,
-    journal: Path,
-    output: Path,
-    ledger: Path,
-    workers: int,
-) -> list[LedgerRow]:
+def encode_shard(clips: Path, settings: EncodeSettings, job: Job) -> list[LedgerRow]:
     """Encode a shard; see `Stage.run` for what is written."""
     weights_sha256 = sha256_file(settings.weights)
-    made_with = {**software(settings.device), "weights_sha256": weights_sha256}
+    made_with = {**describe_software(settings.device), "weights_sha256": weights_sha256}
     assemble = partial(join_codes, made_with=made_with)
+    preload: tuple[str, ...] = (__name__,)
     if settings.device == "cpu":
-        preload = ("reelpack.encode.encode", *encoder_modules(settings))
+        preload = (*preload, *list_encoder_modules(settings))
         stage = Stage("encode_shard", encode_clip, split_codes, assemble, preload)
     else:
-        consume = partial(_on_device, settings=settings, made_with=made_with)
-        preload = ("reelpack.encode.encode",)
+        consume = partial(_encode_on_device, settings=settings, made_with=made_with)
         stage = Stage("encode_shard", decode_clip, split_codes, assemble, preload, consume)
-    rows = merge_ledgers([read_ledger(path) for path in earlier])
-    return stage.run(
-        keyed_clips(usable_clips(clips, rows), result, weights_sha256),
-        settings=settings,
-        journal=journal,
-        retries=retries,
-        output=output,
-        ledger=ledger,
-        earlier=rows,
-        workers=workers,
-    )
+    rows = job.read_earlier()
+    wanted = key_clips(read_usable_clips(clips, rows), job.result, weights_sha256)
+    return stage.run(wanted, job, earlier=rows, settings=settings)

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import reelpack.encode.encode
-import reelpack.encode.encode_group
+import reelpack.encode.group
+import reelpack.encode.single
 import reelpack.jobs.stage
 from reelpack.config.recipes import Product
 from reelpack.core.errors import ClipError
-from reelpack.encode.encode import encode_shard
-from reelpack.encode.encode_group import Member, encode_group
+from reelpack.encode.group import GroupMember, encode_group
+from reelpack.encode.single import encode_shard
 from reelpack.encoders.vqvae import VQVAEEncoder
 from reelpack.frames.clip_pixels import EncodeSettings
 from reelpack.jobs.retries import Retries
@@ -73,7 +73,7 @@ class Group:
         self.chain = Chain(folder, videos).clips()
         self.clips = folder / "clips" / "00000.parquet"
         self.members = [
-            Member(
+            GroupMember(
                 name,
                 EncodeSettings({"name": "vqvae"}, weights, product_set(name), (), device),
                 f"result of {name}",
@@ -85,10 +85,10 @@ class Group:
     def together(self, *, workers: int = 0, members=None) -> int:
         with pytest.MonkeyPatch.context() as patch:
             if not workers:
-                patch.setattr(reelpack.encode.encode_group, "run_clips", in_this_process)
+                patch.setattr(reelpack.encode.group, "run_clips", in_this_process)
             return encode_group(
                 self.clips,
-                earlier=self.clips.with_suffix(".ledger.parquet"),
+                earlier=[self.clips.with_suffix(".ledger.parquet")],
                 members=members or self.members,
                 retries=Retries(),
                 workers=workers,
@@ -99,13 +99,10 @@ class Group:
         for member in self.members:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(reelpack.jobs.stage, "run_clips", in_this_process)
-                encode_shard(
-                    self.clips,
-                    earlier=[self.clips.with_suffix(".ledger.parquet")],
-                    settings=member.settings,
-                    result=member.result,
-                    **self.chain.common(f"encoded/{member.recipe}", "00000", "safetensors"),
+                job = self.chain.job(
+                    f"encoded/{member.recipe}", "00000.safetensors", member.result, "clips"
                 )
+                encode_shard(self.clips, member.settings, job)
             folder = self.chain.folder / "encoded" / member.recipe
             for path in sorted(folder.iterdir()):
                 outputs[f"{member.recipe}/{path.name}"] = path.read_bytes()
@@ -134,10 +131,10 @@ def test_every_recipe_gets_its_own_bytes(tmp_path, videos, weights, wanted, capf
 def test_the_clips_are_decoded_once(tmp_path, videos, weights, monkeypatch):
     group = Group(tmp_path, videos, weights)
     opened: list[str] = []
-    shared = reelpack.encode.encode_group.shared_pixels
+    shared = reelpack.encode.group.read_shared_pixels
     monkeypatch.setattr(
-        reelpack.encode.encode_group,
-        "shared_pixels",
+        reelpack.encode.group,
+        "read_shared_pixels",
         lambda clip, members: opened.append(clip.clip_id) or shared(clip, members),
     )
     group.together()
@@ -170,10 +167,10 @@ def test_a_model_that_cannot_be_loaded_loses_nobody_else(tmp_path, videos, weigh
 
 
 def pretend_gpu(monkeypatch, weights, **models):
-    monkeypatch.setattr(reelpack.encode.encode, "software", lambda _: {"device": "cpu"})
-    for module in (reelpack.encode.encode, reelpack.encode.encode_group):
+    monkeypatch.setattr(reelpack.encode.single, "describe_software", lambda _: {"device": "cpu"})
+    for module in (reelpack.encode.single, reelpack.encode.group):
         monkeypatch.setattr(
-            module, "encoder_of", lambda s: models.get(str(s.encoder.get("name"))) or gpu_model(s)
+            module, "get_encoder", lambda s: models.get(str(s.encoder.get("name"))) or gpu_model(s)
         )
 
 
@@ -201,7 +198,7 @@ def test_memory_that_runs_out_leaves_a_model_to_its_own_job(
     group = Group(tmp_path, videos, weights, "cuda")
     fps, *others = group.members
     hungry = replace(fps, settings=replace(fps.settings, encoder={"name": "hungry"}))
-    monkeypatch.setattr(reelpack.encode.encode_group, "encoder_modules", lambda _: [])
+    monkeypatch.setattr(reelpack.encode.group, "list_encoder_modules", lambda _: [])
     group.together(members=[hungry, *others])
     assert "fps: left to its own job: CUDA out of memory" in capfd.readouterr().out
     done = {member.recipe: len(list(member.journal.glob("*.clip"))) for member in group.members}
@@ -215,12 +212,12 @@ def test_windows_of_frames_pass_through_a_group(tmp_path, videos, weights, monke
     group = Group(tmp_path, videos, weights)
     whole = Product({"scaler": "bicubic", "every": True, "shorter_side": 24}, None)
     motion, stills = (
-        Member(
+        GroupMember(
             name, EncodeSettings({"name": name}, weights, sets, (), "cpu"), name, tmp_path / name
         )
         for name, sets in (("motion", product_set("windows")), ("stills", (whole,)))
     )
-    monkeypatch.setattr(reelpack.encode.encode_group, "encoder_modules", lambda _: [])
+    monkeypatch.setattr(reelpack.encode.group, "list_encoder_modules", lambda _: [])
     group.together(members=[motion, stills])
     assert set(models["motion"].shapes) == {(4, 8, 32, 32, 3)}
     assert {shape[1:3] for shape in models["stills"].shapes} == {(24, 32), (24, 48)}

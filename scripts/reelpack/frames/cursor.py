@@ -1,6 +1,6 @@
 """A frame shard read from front to back, clip by clip, however many clips and frames it has.
 
-Flows in: a frame shard, see `frames`. Flows out: one `FrameSequence` per clip.
+Flows in: a frame shard, see `shard`. Flows out: one `FrameSequence` per clip.
 """
 
 from __future__ import annotations
