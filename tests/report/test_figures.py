@@ -35,7 +35,7 @@ def test_perplexity_of_even_tokens_is_their_number(tmp_path):
     assert [book.perplexity for book in books] == pytest.approx([32, 32])
 
 
-def test_features_are_no_tokens(tmp_path):
+def test_features_are_not_tokens(tmp_path):
     part = tmp_path / "part"
     part.write_bytes(clip_bytes([np.ones((3, 512), np.float32)]))
     join_codes(tmp_path / "00000.safetensors", [("a", part)], made_with={})

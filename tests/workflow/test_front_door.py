@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.workflow.project import Project
 
 from tests.support.helpers import ROOT
+from tests.support.project import Project
 
 DOOR = ROOT / "reelpack"
 COMMANDS = (

@@ -1,6 +1,6 @@
 """The files of a dataset against its lists: missing, empty, unreadable, of another length, not listed.
 
-Every file that is listed and here is probed: its packets are read, no picture is decoded.
+Every file that is listed and here is probed: its packets are read, no frame is decoded.
 """
 
 from __future__ import annotations
