@@ -19,8 +19,7 @@ from reelpack.lvt.transformer.pack_continuation import SampleSettings, continue_
 from reelpack.lvt.transformer.sample_files import SHEET
 from reelpack.lvt.vqvae.one_pass import make_initial_model
 from reelpack.lvt.vqvae.training_settings import VqvaeTrainSettings
-from reelpack.packs import Entry, get_format, publish
-from reelpack.packs.entries import PackContext, Variant
+from reelpack.packs import Entry, PackContext, Variant, get_format, publish
 from tests.lvt.transformer import tiny
 from tests.lvt.transformer.commands import command
 
@@ -139,11 +138,11 @@ def test_finished_samples_are_not_drawn_again(pack, codec, monkeypatch):
     drawn = []
     real = pack_continuation.draw_videos
 
-    def counting(*args, **options):
+    def counting(model, prime, settings):
         if len(drawn) == 2:
             raise KeyboardInterrupt
-        drawn.append(options["samples"])
-        return real(*args, **options)
+        drawn.append(settings.samples)
+        return real(model, prime, settings)
 
     monkeypatch.setattr(pack_continuation, "draw_videos", counting)
     with pytest.raises(KeyboardInterrupt):
