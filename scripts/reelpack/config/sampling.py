@@ -32,6 +32,8 @@ class Sampling:
         first: keep at most the first n of what the rule chose.
         at_least: a clip that gives fewer than n frames is "too_short".
         stream: of a file with several video streams, see `video.source.Source`.
+        damage: "chosen": only what the chosen frames need is decoded, and judged, where the index
+            allows; "strict": damage anywhere in the clip fails it.
 
     Raises:
         UserError: keys that do not go together.
@@ -46,6 +48,7 @@ class Sampling:
     first: int | None = None
     at_least: int | None = None
     stream: Literal["first", "largest"] = "first"
+    damage: Literal["chosen", "strict"] = "chosen"
 
     def __post_init__(self) -> None:
         given = [rule for rule in RULES if getattr(self, rule) not in (None, False)]
@@ -91,6 +94,7 @@ class Sampling:
         parts += [f"first{self.first}"] if self.first is not None else []
         parts += [f"min{self.at_least}"] if self.at_least is not None else []
         parts += ["largest"] if self.stream == "largest" else []
+        parts += ["strict"] if self.damage == "strict" else []
         return "_".join(parts)
 
 

@@ -54,6 +54,11 @@ def inspector(codec: str, extradata: bytes | None) -> Inspector:
     return _inspect_nothing
 
 
+def knows_entries(codec: str) -> bool:
+    """Whether `inspector` tells at which packets of a codec decoding may start."""
+    return inspector(codec, None) is not _inspect_nothing
+
+
 Splitter = Callable[[memoryview], Iterator[tuple[int, int]]]
 
 

@@ -7,7 +7,7 @@ every request gets what it would get alone.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
+import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,17 +21,20 @@ from reelpack.config.sampling import Sampling
 from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError
 from reelpack.video.convert import Converter, Image
+from reelpack.video.damage import LIBAV_ERRORS
 from reelpack.video.decoder import MismatchError, all_frames, planned_frames
 from reelpack.video.geometry import Scale
 from reelpack.video.index import VideoIndex, index_video, read_index
 from reelpack.video.jpeg import jpeg_pixels
 from reelpack.video.plan import plan
-from reelpack.video.sampling import Indices, filter_rate, sample
-from reelpack.video.source import Packet, StreamChoice, clip_errors, open_source
+from reelpack.video.sampling import Indices, filter_rate, find_window, sample
+from reelpack.video.source import Packet, StreamChoice, open_source, raise_clip_error
 from reelpack.video.stills import index_stills, is_still, read_stills
 
 # A clip whose packets fit is read once; a larger file is read again instead of being held.
 KEPT_BYTES = 64 << 20
+# Frames are held back up to this size, so that a wrong index is noticed before they are given.
+HELD_BYTES = 32 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +42,7 @@ class DecodedFrame:
     """One chosen frame.
 
     Args:
-        pts_seconds: its time in seconds from the first shown frame of the stream.
+        pts_seconds: its time in seconds from the first shown frame that the container tells of.
         images: one for each scale asked for: RGB `uint8[height, width, 3]`, or a JPEG file.
     """
 
@@ -62,6 +65,10 @@ class Request:
     scales: tuple[Scale, ...]
 
 
+class ContradictionError(ClipError):
+    """Frames were given that decoding in full does not give: begin again with `indexed=False`."""
+
+
 class SharedDecodeError(Exception):
     """What several requests share failed; each alone may still succeed, or fail in its own way."""
 
@@ -76,6 +83,7 @@ def decode_frames(
     record: int | None = None,
     index: VideoIndex | None = None,
     planned: bool = True,
+    indexed: bool = True,
 ) -> Iterator[DecodedFrame]:
     """Decode the frames that `sampling` chooses, in its order; a repeated one shares its arrays.
 
@@ -86,7 +94,10 @@ def decode_frames(
     give the same frames. A clip that cannot be planned, or whose frames turn out not to be those
     of its index, is decoded in full, twice: once to see its frames, once to take them.
 
+    `indexed` False decodes in full from the first.
+
     Raises:
+        ContradictionError: the index proves wrong behind more frames than are held back.
         ClipError: "missing", "corrupt", "no_video", "decode", "refused" or "too_short"; frames that
             came before the error belong to no usable clip.
     """
@@ -94,17 +105,38 @@ def decode_frames(
     if is_still(job.path, record):
         yield from _frames(job.by_reading(record))
         return
-    yielded: list[float] = []
-    with contextlib.suppress(MismatchError):
-        for frame in _frames(job.by_index(index, skip=planned)):
-            yielded.append(frame.pts_seconds)
-            yield frame
-        return
+    given: list[float] = []
+    if indexed:
+        held = _Held(_frames(job.by_index(index, skip=planned)))
+        with contextlib.suppress(MismatchError):
+            for frame in held:
+                given.append(frame.pts_seconds)
+                yield frame
+            return
     for number, frame in enumerate(_frames(job.by_decoding())):
-        if number >= len(yielded):
+        if number >= len(given):
             yield frame
-        elif yielded[number] != frame.pts_seconds:
-            raise ClipError("decode", f"{path}: its frames contradict its time stamps")
+        elif given[number] != frame.pts_seconds:
+            raise ContradictionError("decode", f"{path}: its frames contradict its time stamps")
+
+
+class _Held:
+    """Frames, the first of which are only given when all have come, or too many to hold."""
+
+    def __init__(self, frames: Iterator[DecodedFrame]) -> None:
+        self._frames = frames
+
+    def __iter__(self) -> Iterator[DecodedFrame]:
+        held: list[DecodedFrame] = []
+        size = 0
+        for frame in self._frames:
+            held.append(frame)
+            size += sum(len(i) if isinstance(i, bytes) else i.nbytes for i in frame.images)
+            if size > HELD_BYTES:
+                break
+        yield from held
+        held.clear()
+        yield from self._frames
 
 
 def decode_requests(
@@ -180,7 +212,7 @@ class _Job:
             else:
                 packets = source.packets()
             if not index.plannable:
-                raise _UnplannableError(index.unplannable)
+                raise _UnplannableError(index.unplannable or "a start in mid-stream")
             if packets is None:
                 source = stack.enter_context(open_source(self.path, stream=self.stream))
                 packets = source.packets()
@@ -188,7 +220,9 @@ class _Job:
             yield from errors
             if not wanted:
                 return
-            union = np.unique(np.concatenate([chosen for _, chosen in wanted]))
+            union = np.unique(
+                np.concatenate([*(chosen for _, chosen in wanted), self._judged(index)])
+            )
             frames = planned_frames(source, packets, index, plan(index, union, skip=skip))
             # Stamps are in the order of the frames, so the decoder's go straight to their places.
             places = zip(union.tolist(), index.pts[union].tolist(), strict=True)
@@ -199,18 +233,15 @@ class _Job:
         shown = [
             (stamp, duration) for stamp, duration, _ in all_frames(self.path, stream=self.stream)
         ]
-        if not shown:
-            raise ClipError("decode", f"{self.path}: no frame could be decoded")
         stamps, durations = np.array(shown, dtype=np.int64).T
-        index = dataclasses.replace(
-            index_video(self.path, stream=self.stream), pts=stamps, durations=durations
-        )
+        index = index_video(self.path, stream=self.stream).with_frames(stamps, durations)
         wanted, errors = self._sample(index)
         yield from errors
         numbers = {number for _, chosen in wanted for number in chosen.tolist()}
+        every = enumerate(all_frames(self.path, stream=self.stream))
         frames = (
             (number, frame)
-            for number, (_, _, frame) in enumerate(all_frames(self.path, stream=self.stream))
+            for number, (_, _, frame) in itertools.islice(every, max(numbers, default=-1) + 1)
             if number in numbers
         )
         yield from self._converted(index, wanted, frames)
@@ -227,6 +258,13 @@ class _Job:
             for number in numbers
         )
         yield from self._converted(index, wanted, frames)
+
+    def _judged(self, index: VideoIndex) -> Indices:
+        """Frames that must decode whether or not they are chosen."""
+        if all(request.sampling.damage == "chosen" for request in self.requests):
+            return np.empty(0, dtype=np.int64)
+        window = find_window(index, self.start_seconds, self.end_seconds)
+        return np.arange(window.begin, window.stop, dtype=np.int64)
 
     def _sample(
         self, index: VideoIndex
@@ -261,23 +299,27 @@ class _Job:
             for scale in request.scales
         }
         queues = [(n, self.requests[n].scales, _Queue(chosen.tolist())) for n, chosen in wanted]
-        first = int(index.pts[0])
         for place, decoded in frames:
             images: dict[tuple[int, Scale], Image] = {}
-            seconds = float((int(index.pts[place]) - first) * index.time_base)
+            seconds = float((int(index.pts[place]) - index.first_pts) * index.time_base)
             for number, scales, queue in queues:
                 if place not in queue.uses:
                     continue
                 keys = [self._converter_key(number, scale) for scale in scales]
                 for key in keys:
                     if key not in images:
-                        with clip_errors(self.path, "decode"):
-                            images[key] = converters[key](decoded)
+                        images[key] = self._convert(converters[key], decoded)
                 frame = DecodedFrame(seconds, tuple(images[key] for key in keys))
                 for ready in queue.add(place, frame):
                     yield number, ready
         if any(queue.open for _, _, queue in queues):
             raise MismatchError("a wanted frame did not come out")
+
+    def _convert(self, converter: Converter, decoded: av.VideoFrame) -> Image:
+        try:
+            return converter(decoded)
+        except LIBAV_ERRORS as error:
+            raise_clip_error(self.path, "decode", error)
 
     def _rate(self, index: VideoIndex, number: int) -> Fraction | None:
         return filter_rate(

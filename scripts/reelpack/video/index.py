@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
-import av.error
 import numpy as np
 import numpy.typing as npt
 
 from reelpack.core.errors import ClipError
-from reelpack.video.bitstream import Traits, inspector
+from reelpack.video.bitstream import Traits, inspector, knows_entries
+from reelpack.video.clock import round_half_away
+from reelpack.video.damage import no_frame
 from reelpack.video.geometry import orientation
 from reelpack.video.source import Packet, Source, StreamChoice, open_source
 
@@ -26,6 +26,8 @@ Stamps = npt.NDArray[np.int64]
 _STAMPED_FORMATS = frozenset(
     {"mov", "mp4", "matroska", "webm", "mpegts", "mpeg", "flv", "ogg", "nut", "ivf", "mxf"}
 )
+# Codecs with frames that are shown before the entry which they follow, and perhaps cannot be decoded.
+_LEADING_CODECS = frozenset({"h264", "hevc", "mpeg4", "mpeg2video", "mpeg1video"})
 _SETTINGS = frozenset({"new_extradata", "param_change"})
 # A jump as long as this is a counter of 32 bits that ran over, not a pause.
 _WRAP_TICKS = 1 << 30
@@ -55,6 +57,11 @@ class VideoIndex:
         packet_shown: `bool[m]`, False for packets whose frame is hidden.
         stream_count: streams of any kind in the file.
         unplannable: why stamps and packets cannot be matched, None where they can.
+        uncertain_start: the first packets may give no frames, since the stream begins in mid-GOP.
+        stamps_known: each packet carries its presentation stamp; where not, decode stamps stand in
+            and, where those are missing too, durations.
+        timed: at least one packet carries a stamp of any kind.
+        zero_pts: the tick from which windows count, where it is not the first of `pts`.
         is_frame: it is one frame that lasts no time.
         container_seconds: the file's duration as the container states it, None where it does not.
         pixel_aspect: width over height of a stored pixel, None where nothing states it.
@@ -77,6 +84,10 @@ class VideoIndex:
     stream_count: int
     has_audio: bool
     unplannable: str | None
+    uncertain_start: bool = False
+    stamps_known: bool = True
+    timed: bool = True
+    zero_pts: int | None = None
     is_frame: bool = False
     stated_seconds: float | None = None
     container_seconds: float | None = None
@@ -85,7 +96,22 @@ class VideoIndex:
     @property
     def plannable(self) -> bool:
         """Whether frames can be chosen and found without decoding everything."""
-        return self.unplannable is None
+        return self.unplannable is None and not self.uncertain_start
+
+    @property
+    def first_pts(self) -> int:
+        """The tick from which windows count: the first shown frame's that the container tells of."""
+        return int(self.pts[0]) if self.zero_pts is None else self.zero_pts
+
+    def with_frames(self, pts: Stamps, durations: Stamps) -> VideoIndex:
+        """The index with the frames that the decoder gave, in its order.
+
+        Windows go on counting from the first frame that the container tells of.
+        """
+        zero = int(pts[0])
+        if self.stamps_known and len(self.pts):
+            zero = min(zero, int(self.pts[0]))
+        return dataclasses.replace(self, pts=pts, durations=durations, zero_pts=zero)
 
     @property
     def display_width(self) -> int:
@@ -99,8 +125,8 @@ class VideoIndex:
 
     @property
     def duration_seconds(self) -> float:
-        """Seconds from the first shown frame to the end of the last."""
-        if not len(self.pts):
+        """Seconds from the first shown frame to the end of the last; 0 where no stamp is known."""
+        if not len(self.pts) or not self.timed:
             return 0.0
         return float((int(self.pts[-1] + self.durations[-1]) - int(self.pts[0])) * self.time_base)
 
@@ -121,134 +147,209 @@ def index_video(path: Path | str, *, stream: StreamChoice = "first") -> VideoInd
     """Index a video stream of a file; see `Source` for which.
 
     Raises:
-        ClipError: "missing", "corrupt" (not a video file, or cut short) or "no_video".
+        ClipError: "missing", "corrupt" (not a video file, or cut short), "no_video", or "decode" (no
+            frame can be decoded).
     """
     with open_source(path, stream=stream) as source:
-        probe = _FirstFrame(source)
-        index = read_index(source, keep=probe.feed)
-    return dataclasses.replace(index, rotation=probe.rotation)
+        first = _FirstFrame(source)
+        index = read_index(source, keep=first.feed)
+        width, height, rotation = first.size_and_rotation()
+    if index.width and index.height:
+        width, height = index.width, index.height
+    return dataclasses.replace(index, width=width, height=height, rotation=rotation)
 
 
 def read_index(source: Source, *, keep: Callable[[Packet], None] | None = None) -> VideoIndex:
     """Index an open clip by reading its packets once; `keep` is shown each of them in order.
 
     The rotation is not in the packets: it is left 0.
+
+    Raises:
+        ClipError: "corrupt".
     """
+    found = _Found.of(source, keep)
     stream = source.stream
-    codec = stream.codec_context.codec.canonical_name
-    inspect = inspector(codec, stream.codec_context.extradata)
-    stamps: list[int | None] = []
-    decode_stamps: list[int] = []
-    durations: list[int] = []
-    traits: list[int] = []
-    shown: list[bool] = []
-    changes = 0
-    for packet in source.packets():
-        if packet.is_corrupt:
-            raise ClipError("corrupt", f"{source.path}: packet {len(stamps)} is damaged or cut")
-        stamps.append(packet.pts)
-        if packet.dts is not None:
-            decode_stamps.append(packet.dts)
-        durations.append(packet.duration or 0)
-        traits.append(inspect(memoryview(packet), packet.is_keyframe))
-        shown.append(not packet.is_discard)
-        changes += any(data.data_type in _SETTINGS for data in packet.iter_sidedata())
-        if keep is not None:
-            keep(packet)
-    source.check_complete(len(stamps))
-    if not stamps:
-        raise ClipError("corrupt", f"{source.path}: the video stream has no frames")
-    packet_pts, known = _packet_stamps(stamps)
-    packet_traits = np.array(traits, dtype=np.uint8)
-    packet_shown = np.array(shown, dtype=np.bool_)
-    pts, lengths = _in_display_order(packet_pts, np.array(durations, dtype=np.int64), packet_shown)
+    rate = stream.average_rate or _usual_rate(found, source.time_base)
+    usual = round_half_away(1 / (rate * source.time_base)) if rate else 1
+    pts, lengths = _in_display_order(found.pts, found.durations, found.shown, usual)
+    uncertain = _start_is_uncertain(found)
+    if not (stream.codec_context.width and stream.codec_context.height):
+        uncertain = True
     return VideoIndex(
         path=source.path,
         stream_index=stream.index,
-        codec=codec,
+        codec=found.codec,
         width=stream.codec_context.width,
         height=stream.codec_context.height,
         rotation=0,
         time_base=source.time_base,
-        average_rate=stream.average_rate,
+        average_rate=rate,
         stated_seconds=source.stated_seconds,
         pts=pts,
         durations=lengths,
         origin_pts=source.origin_pts(int(pts[0]) if len(pts) else 0),
-        packet_pts=packet_pts,
-        packet_traits=packet_traits,
-        packet_shown=packet_shown,
+        packet_pts=found.pts,
+        packet_traits=found.traits,
+        packet_shown=found.shown,
         stream_count=len(source.container.streams),
         has_audio=source.has_audio,
-        unplannable=_unplannable(
-            source,
-            codec,
-            packet_pts if known else None,
-            packet_traits,
-            decode_stamps=np.array(decode_stamps, dtype=np.int64),
-            changes=changes,
-        ),
+        unplannable=_unplannable(source, found),
+        uncertain_start=uncertain,
+        stamps_known=found.known,
+        timed=found.timed,
         container_seconds=source.container_seconds,
         pixel_aspect=stream.sample_aspect_ratio,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class _Found:
+    """What the packets of a stream say, in decode order; see `VideoIndex`.
+
+    Args:
+        known: all packets carry presentation stamps.
+        timed: at least one packet carries a stamp of any kind.
+        changes: how many packets change the decoder's settings.
+        suspects: how many packets libav marks as damaged, though their frames may be whole.
+    """
+
+    codec: str
+    pts: Stamps
+    decode_stamps: Stamps
+    durations: Stamps
+    traits: npt.NDArray[np.uint8]
+    shown: npt.NDArray[np.bool_]
+    known: bool
+    timed: bool
+    changes: int
+    suspects: int
+
+    @classmethod
+    def of(cls, source: Source, keep: Callable[[Packet], None] | None) -> _Found:
+        context = source.stream.codec_context
+        codec = context.codec.canonical_name
+        inspect = inspector(codec, context.extradata)
+        rows: list[tuple[int | None, int | None, int, int, bool]] = []
+        changes = suspects = 0
+        for packet in source.packets():
+            if packet.is_corrupt:
+                source.suspect(packet, len(rows))
+                suspects += 1
+            traits = inspect(memoryview(packet), packet.is_keyframe)
+            rows.append(
+                (packet.pts, packet.dts, packet.duration or 0, traits, not packet.is_discard)
+            )
+            changes += any(data.data_type in _SETTINGS for data in packet.iter_sidedata())
+            if keep is not None:
+                keep(packet)
+        source.check_complete(len(rows))
+        if not rows:
+            raise ClipError("corrupt", f"{source.path}: the video stream has no frames")
+        pts, dts, durations, traits_of, shown = zip(*rows, strict=True)
+        known = None not in pts
+        return cls(
+            codec=codec,
+            pts=np.array(pts if known else _estimated(rows, source), dtype=np.int64),
+            decode_stamps=np.array([stamp for stamp in dts if stamp is not None], dtype=np.int64),
+            durations=np.array(durations, dtype=np.int64),
+            traits=np.array(traits_of, dtype=np.uint8),
+            shown=np.array(shown, dtype=np.bool_),
+            known=known,
+            timed=known or any(stamp is not None for stamp in (*pts, *dts)),
+            changes=changes,
+            suspects=suspects,
+        )
+
+
+def _estimated(
+    rows: Sequence[tuple[int | None, int | None, int, int, bool]], source: Source
+) -> list[int]:
+    """Stand-ins for missing stamps: decode stamps, then durations, from the start of the file."""
+    following = source.origin_pts(0)
+    stamps = []
+    for pts, dts, duration, _, _ in rows:
+        stamp = pts if pts is not None else dts if dts is not None else following
+        stamps.append(stamp)
+        following = stamp + (duration or 1)
+    return stamps
+
+
+def _usual_rate(found: _Found, time_base: Fraction) -> Fraction | None:
+    """Frames per second by the distance of most frames."""
+    if not found.known or len(found.pts) < 2:
+        return None
+    distance = int(np.median(np.diff(np.sort(found.pts))))
+    return 1 / (distance * time_base) if distance > 0 else None
 
 
 class _FirstFrame:
     """Decodes packets until the first frame comes out, which alone tells the rotation."""
 
     def __init__(self, source: Source) -> None:
-        self._decoder = source.decoder()
-        self._found = False
-        self.rotation = 0
+        self._path = source.path
+        self._decoding = source.decoding()
+        self._frame: av.VideoFrame | None = None
+        self._complaint: str | None = None
 
-    def feed(self, packet: Packet) -> None:
-        if self._found:
+    def feed(self, packet: Packet | None) -> None:
+        if self._frame is not None:
             return
-        # Damage is for the decoding proper to report.
-        with contextlib.suppress(av.error.InvalidDataError):
-            for frame in self._decoder.decode(packet):
-                self.rotation, _ = orientation(frame)
-                self._found = True
+        # Damage is for the decoding proper to judge.
+        frames = self._decoding.decode(packet)
+        self._complaint = self._complaint or self._decoding.complaint
+        self._frame = frames[0] if frames else None
 
-
-def _packet_stamps(stamps: list[int | None]) -> tuple[Stamps, bool]:
-    """Presentation stamps in decode order; where some are missing, plain counting and False."""
-    if any(stamp is None for stamp in stamps):
-        return np.arange(len(stamps), dtype=np.int64), False
-    return np.array(stamps, dtype=np.int64), True
+    def size_and_rotation(self) -> tuple[int, int, int]:
+        """Stored width and height in pixels, and degrees clockwise; once all packets were fed."""
+        self.feed(None)
+        if self._frame is None:
+            raise no_frame(self._path, self._complaint)
+        return self._frame.width, self._frame.height, orientation(self._frame)[0]
 
 
 def _in_display_order(
-    packet_pts: Stamps, durations: Stamps, shown: npt.NDArray[np.bool_]
+    packet_pts: Stamps, durations: Stamps, shown: npt.NDArray[np.bool_], usual: int
 ) -> tuple[Stamps, Stamps]:
+    """Stamps and durations of the shown frames, as `clock.FrameClock` estimates them."""
     order = np.argsort(packet_pts[shown], kind="stable")
-    return packet_pts[shown][order], durations[shown][order]
+    pts, lengths = packet_pts[shown][order], durations[shown][order]
+    since = np.diff(pts, prepend=pts[:1])
+    made_up = (lengths <= 0) | ((lengths == 1) & (since > 2))
+    estimates = np.where(since > 0, since, np.where(lengths > 0, lengths, max(usual, 1)))
+    return pts, np.where(made_up, estimates, lengths)
 
 
-def _unplannable(
-    source: Source,
-    codec: str,
-    packet_pts: Stamps | None,
-    traits: npt.NDArray[np.uint8],
-    *,
-    decode_stamps: Stamps,
-    changes: int,
-) -> str | None:
+def _start_is_uncertain(found: _Found) -> bool:
+    """Whether the first packets may give no frames, without a word from the decoder."""
+    if not knows_entries(found.codec):
+        return False
+    if not found.traits[0] & Traits.ENTRY:
+        return True
+    return found.codec in _LEADING_CODECS and bool((found.pts[1:] < found.pts[0]).any())
+
+
+def _unplannable(source: Source, found: _Found) -> str | None:
     """Why the stamps cannot be trusted to name the decoder's frames, or None."""
-    if packet_pts is None:
+    if not found.known:
         return "packets without presentation stamps"
-    if len(np.unique(packet_pts)) != len(packet_pts):
+    if source.mender.mended:
+        return "stamps that jump"
+    if len(np.unique(found.pts)) != len(found.pts):
         return "packets that share a presentation stamp"
-    if len(packet_pts) > 1 and np.diff(np.sort(packet_pts)).max() > _WRAP_TICKS:
+    if len(found.pts) > 1 and np.diff(np.sort(found.pts)).max() > _WRAP_TICKS:
         return "stamps that wrap around"
-    if (decode_stamps[1:] <= decode_stamps[:-1]).any():
+    if (found.decode_stamps[1:] <= found.decode_stamps[:-1]).any():
         return "decode stamps that do not rise"
-    if (traits & Traits.PACKED).any():
+    if (found.traits & Traits.PACKED).any():
         return "packets with several frames"
-    if changes:
+    if found.changes:
         return "settings that change inside the stream"
-    if _STAMPED_FORMATS.isdisjoint(source.container.format.name.split(",")) and not (
-        _order_is_known(codec, packet_pts, traits)
+    if found.suspects:
+        return "packets that may be damaged"
+    # Packets of packed AVI files keep their order of decoding in every container.
+    stored = not _STAMPED_FORMATS.isdisjoint(source.container.format.name.split(","))
+    if (not stored or found.codec == "mpeg4") and not _order_is_known(
+        found.codec, found.pts, found.traits
     ):
         return "presentation stamps that the container does not store"
     return None

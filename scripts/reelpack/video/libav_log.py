@@ -1,31 +1,43 @@
-"""libav's log: kept away from stderr, and read for the few messages that tell of lost frames.
-
-Some losses are no error to libav: it goes on with what is left and says so in its log only.
-"""
+"""libav's log: kept away from stderr, and held for whoever asks what libav complained about."""
 
 from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import dataclass
 
 import av.logging
 
-# A reference frame is missing (H.264); part of a file was skipped to find its structure again
-# (Matroska). Other complaints are common in files that decode well.
-_LOSSES = ("Frame num gap", "exceeds containing master element")
+# Enough to find the first line that matters; damaged files write thousands.
+_HELD_LINES = 64
 
 
-class _Counts(threading.local):
-    losses = 0
+@dataclass(frozen=True)
+class Line:
+    """What libav wrote, at its error level or a worse one.
+
+    Args:
+        writer: the part of libav: a decoder ("h264"), a container ("matroska,webm"), another.
+        text: what it says, without a line break.
+    """
+
+    writer: str
+    text: str
 
 
-_counts = _Counts()
+class _Held(threading.local):
+    def __init__(self) -> None:
+        self.lines: list[Line] = []
+
+
+_held = _Held()
 
 
 class _Listener(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
-        _counts.losses += any(sign in message for sign in _LOSSES)
+        if record.levelno >= logging.ERROR and len(_held.lines) < _HELD_LINES:
+            writer = record.name.partition(".")[2]
+            _held.lines.append(Line(writer, record.getMessage().strip()))
 
 
 def listen() -> None:
@@ -37,6 +49,9 @@ def listen() -> None:
     av.logging.set_level(av.logging.ERROR)
 
 
-def losses() -> int:
-    """How many losses libav has told of in this thread so far."""
-    return _counts.losses
+def new_lines() -> list[Line]:
+    """What libav wrote in this thread since the last call; an endless log keeps its beginning."""
+    if not _held.lines:
+        return []
+    lines, _held.lines = _held.lines, []
+    return lines

@@ -11,12 +11,15 @@ import numpy.typing as npt
 from reelpack.config.sampling import Sampling
 from reelpack.config.windows import FeatureWindows, frame_rate, window_frames
 from reelpack.core.errors import ClipError, UserError
+from reelpack.video.clock import round_half_away
 from reelpack.video.index import VideoIndex
 from reelpack.video.rates import rate_of
 
 Indices = npt.NDArray[np.int64]
 # What FAVDBench takes for the duration of a file that does not tell it.
 _FAVD_SECONDS = 10.0
+# A frame that stands for longer is a wrong time stamp.
+_LONGEST_STILL_SECONDS = 3600
 
 
 def sample(
@@ -30,9 +33,10 @@ def sample(
 
     They never fall, but for windows behind the end of a clip, which repeat its last second.
 
-    A window keeps the frames with start <= t < end, t in seconds from the first shown frame;
-    both ends are rounded to the nearest tick of the stream's time base, as ffmpeg's `-ss` does. A
-    start below zero lies before the first frame: `fps` counts from there.
+    A window keeps the frames with start <= t < end, t in seconds from the first shown frame that
+    the container tells of; both ends are rounded to the nearest tick of the stream's time base, as
+    ffmpeg's `-ss` does. A start below zero lies before the first frame: `fps` counts from there. A
+    window between two frames shows the one that stands there.
 
     `fps` without a start counts from the start of the file (`index.origin_pts`), as ffmpeg does: a
     video stream that begins after another one repeats its first choice. With a start it counts
@@ -46,7 +50,8 @@ def sample(
 
     Raises:
         ClipError: "too_short" when nothing is in the window, or fewer than `at_least` are chosen;
-            "decode" when windows need a frame rate and the container states none.
+            "decode" when windows need a frame rate and the container states none; "corrupt" when
+            `fps` would repeat a frame for more than an hour.
         UserError: the window's end is not after its start.
     """
     window = find_window(index, start_seconds, end_seconds)
@@ -115,13 +120,47 @@ class Window:
 
 
 def _at_rate(index: VideoIndex, rate: Fraction, window: Window) -> Indices:
-    """The choice of ffmpeg's `fps` filter inside a window: indices into `index.pts`."""
+    """The choice of ffmpeg's `fps` filter inside a window: indices into `index.pts`.
+
+    Raises:
+        ClipError: "corrupt".
+    """
+    stamps = index.pts[window.begin : window.stop]
+    _check_stills(index, window)
     return window.begin + _fps_indices(
-        index.pts[window.begin : window.stop].tolist(),
+        stamps.tolist(),
         end_pts=window.end_pts,
         origin_pts=window.origin_pts,
         ticks_to_frames=index.time_base * rate,
         fill_start=index.stream_count > 1,
+    )
+
+
+def _check_stills(index: VideoIndex, window: Window) -> None:
+    """See that `fps` repeats no frame for longer than anybody means it."""
+    stamps = index.pts[window.begin : window.stop]
+    lengths = np.diff(stamps, prepend=min(window.origin_pts, int(stamps[0])), append=window.end_pts)
+    place = int(lengths.argmax())
+    if int(lengths[place]) * index.time_base > _LONGEST_STILL_SECONDS:
+        raise _wrong_stamp(index, int(stamps[max(0, place - 1)]), int(lengths[place]))
+    _check_order(index)
+
+
+def _check_order(index: VideoIndex) -> None:
+    """See that the clock does not go back by more than any container means it."""
+    steps = np.diff(index.pts)
+    if len(steps) and -int(steps.min()) * index.time_base > _LONGEST_STILL_SECONDS:
+        place = int(steps.argmin())
+        raise _wrong_stamp(index, int(index.pts[place]), int(steps[place]))
+
+
+def _wrong_stamp(index: VideoIndex, stamp: int, ticks: int) -> ClipError:
+    seconds = float((stamp - index.first_pts) * index.time_base)
+    return ClipError(
+        "corrupt",
+        f"a time stamp is wrong: the frame behind the one at {seconds:.2f} s comes"
+        f" {float(ticks * index.time_base):+.0f} s from it; up to {_LONGEST_STILL_SECONDS} s are"
+        " believed",
     )
 
 
@@ -168,20 +207,45 @@ def find_window(
         raise UserError(f"window: end_seconds {end_seconds} must be after start_seconds {start}")
     if not len(index.pts):
         raise ClipError("too_short", "the video stream shows no frame")
-    ticks = index.pts - index.pts[0]
+    begin, stop = 0, len(index.pts)
+    if start_seconds is not None or end_seconds is not None:
+        _check_order(index)
+    # Stamps that go back keep the order of the decoder.
+    ticks = np.maximum.accumulate(index.pts) - index.first_pts
     first = _ticks(start, index.time_base)
-    begin = int(np.searchsorted(ticks, first))
-    stop = len(ticks)
+    if start_seconds is not None:
+        begin = int(np.searchsorted(ticks, first))
     if end_seconds is not None:
         stop = int(np.searchsorted(ticks, _ticks(end_seconds, index.time_base)))
     if begin >= stop:
+        return _standing(index, begin - 1, first=first, end_seconds=end_seconds)
+    origin = index.origin_pts if start_seconds is None else index.first_pts + first
+    return Window(begin, stop, origin, _end_of(index, stop))
+
+
+def _standing(index: VideoIndex, place: int, *, first: int, end_seconds: float | None) -> Window:
+    """The window of a frame that stands all through it, as if it began there.
+
+    Raises:
+        ClipError: "too_short" when no frame does.
+    """
+    begin = index.first_pts + first
+    end = _end_of(index, place + 1) if place >= 0 else begin
+    if end <= begin:
+        start = float(first * index.time_base)
         raise ClipError(
             "too_short",
-            f"no frame between {start} s and {'the end' if end_seconds is None else end_seconds};"
-            f" the clip shows {len(ticks)} frames in {index.duration_seconds:.3f} s",
+            f"no frame between {start:g} s and {'the end' if end_seconds is None else end_seconds};"
+            f" the clip shows {len(index.pts)} frames in {_shown_seconds(index):.3f} s",
         )
-    origin = index.origin_pts if start_seconds is None else int(index.pts[0]) + first
-    return Window(begin, stop, origin, _end_of(index, stop))
+    if end_seconds is not None:
+        end = min(end, index.first_pts + _ticks(end_seconds, index.time_base))
+    stamp = int(index.pts[place])
+    return Window(place, place + 1, stamp, stamp + end - begin)
+
+
+def _shown_seconds(index: VideoIndex) -> float:
+    return float((_end_of(index, len(index.pts)) - int(index.pts[0])) * index.time_base)
 
 
 def _end_of(index: VideoIndex, stop: int) -> int:
@@ -193,14 +257,7 @@ def _end_of(index: VideoIndex, stop: int) -> int:
 
 def _ticks(seconds: float, time_base: Fraction) -> int:
     microseconds = round(seconds * 1_000_000)
-    return _round_half_away(Fraction(microseconds, 1_000_000) / time_base)
-
-
-def _round_half_away(value: Fraction) -> int:
-    """Nearest whole number, halves away from zero: libavutil's AV_ROUND_NEAR_INF."""
-    twice, unit = 2 * abs(value.numerator), value.denominator
-    nearest = (twice + unit) // (2 * unit)
-    return nearest if value >= 0 else -nearest
+    return round_half_away(Fraction(microseconds, 1_000_000) / time_base)
 
 
 def _fps_indices(
@@ -220,7 +277,8 @@ def _fps_indices(
         return (twice + unit) // (2 * unit) if twice >= 0 else -((unit - twice) // (2 * unit))
 
     due = [slot(stamp) for stamp in pts]
-    end = slot(end_pts)
+    # A frame in its turn is given when the next one comes, even if that one goes back.
+    end = max(slot(end_pts), *due)
     chosen: list[int] = []
     shown = 0
     for k in range(due[0], end):

@@ -7,7 +7,7 @@ import errno
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, NoReturn
 
 import av
 import av.error
@@ -17,9 +17,9 @@ from av.stream import Discard, Disposition
 
 from reelpack.core.errors import ClipError, FailureClass
 from reelpack.video.boxes import movie_seconds
-from reelpack.video.libav_log import losses
-
-Packet: TypeAlias = "av.Packet[Any]"
+from reelpack.video.clock import FrameClock, StampMender, round_half_away
+from reelpack.video.clock import Packet as Packet
+from reelpack.video.damage import LIBAV_ERRORS, Decoding, Judge, complaint_of_file, forget, reason
 
 _MICROSECOND = Fraction(1, 1_000_000)
 # Only the file itself: a playlist in the guise of a video must not open the network.
@@ -30,10 +30,11 @@ _MACHINE = frozenset(
 # Formats that name other files to be read.
 _FOLLOWS_FILES = frozenset({"concat", "dash", "hls", "imf", "rtsp", "sdp", "tty"})
 _CLOCK_JUMPS = int(FormatFlags.ts_discont.value)  # type: ignore[call-overload]
-# A damaged slice is an error: the default would paint over it and go on.
-_DECODER_OPTIONS = {"err_detect": "explode"}
-
-
+_NO_STAMPS = int(FormatFlags.no_timestamps.value)  # type: ignore[call-overload]
+# Larger frames are damaged sizes; libav would ask for their memory.
+_DECODER_OPTIONS = {"max_pixels": str(1 << 28)}
+# Some writers count RIFF's own header into the size that it states.
+_RIFF_SLACK = 16
 # What the ffmpeg program adds to the pixels of a stream that is marked as the default one.
 _DEFAULT_PIXELS = 5_000_000
 StreamChoice = Literal["first", "largest"]
@@ -76,6 +77,13 @@ class Source:
         if not (self.stream.codec_context and self.stream.codec_context.is_decoder):
             raise ClipError("decode", f"{path}: no decoder for its video stream")
         self.stated_seconds = self._stated_seconds()
+        self._complaint = complaint_of_file()
+        self.mender = StampMender(
+            self.time_base,
+            jumps_allowed=bool(int(container.format.flags) & _CLOCK_JUMPS),
+            average_rate=self.stream.average_rate,
+            origin_pts=self.origin_pts(0),
+        )
         self.has_audio = bool(container.streams.audio)
         for other in container.streams:
             if other.index != self.stream.index:
@@ -88,22 +96,71 @@ class Source:
         return float(f"{self.stream.duration * base:f}")
 
     def packets(self) -> Iterator[Packet]:
-        """Packets with content, in decode order."""
-        with clip_errors(self.path, "corrupt"):
-            before = losses()
-            for packet in self._demuxed():
-                if losses() != before:
-                    raise ClipError("corrupt", f"{self.path}: part of the file is unreadable")
-                if packet.size:
-                    yield packet
-                    before = losses()
+        """Packets with content, in decode order, with the stamps that the ffmpeg program gives them.
+
+        Raises:
+            ClipError: "corrupt" when libav complains about the file.
+        """
+        complaint, self._complaint = self._complaint, None
+        last: Packet | None = None
+        for packet in self._demuxed():
+            complaint = complaint or complaint_of_file()
+            if complaint:
+                raise ClipError(
+                    "corrupt",
+                    f"{self.path}: damaged{self._place(last)}: libav says: {complaint}",
+                )
+            if packet.size:
+                self.mender.mend(packet)
+                yield packet
+                forget()
+                last = packet
 
     def _demuxed(self) -> Iterator[Packet]:
-        try:
-            yield from self.container.demux(self.stream)
-        except IndexError as error:
-            # PyAV counts the streams once, when the file is opened.
-            raise ClipError("corrupt", f"{self.path}: a stream begins in mid-file") from error
+        packets = iter(self.container.demux(self.stream))
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except IndexError as error:
+                # PyAV counts the streams once, when the file is opened.
+                raise ClipError("corrupt", f"{self.path}: a stream begins in mid-file") from error
+            except LIBAV_ERRORS as error:
+                raise_clip_error(self.path, "corrupt", error)
+            yield packet
+
+    def suspect(self, packet: Packet, number: int) -> None:
+        """Judge a packet that libav marks as damaged, the `number`th from 0.
+
+        In transport streams the mark may come from a join: there the decoder decides.
+
+        Raises:
+            ClipError: "corrupt".
+        """
+        if not int(self.container.format.flags) & _CLOCK_JUMPS:
+            place = self._place(packet).replace("behind", "at")
+            raise ClipError("corrupt", f"{self.path}: packet {number}{place} is damaged or cut")
+
+    def _place(self, packet: Packet | None) -> str:
+        stamp = None if packet is None else packet.pts if packet.pts is not None else packet.dts
+        if stamp is None:
+            return ""
+        return f" behind {float((stamp - self.origin_pts(stamp)) * self.time_base):.2f} s"
+
+    def decoding(self) -> Decoding:
+        """A run of the stream's decoder."""
+        return Decoding(self.decoder())
+
+    def judge(self) -> Judge:
+        """What tells damage from a start in mid-stream, for a run over all packets."""
+        return Judge(
+            self.path,
+            self.stream.codec_context,
+            time_base=self.time_base,
+            origin_pts=self.origin_pts(0),
+            promises_length=self.promises_length,
+        )
 
     def decoder(self) -> av.VideoCodecContext:
         """The stream's decoder, with one thread: the caller decides how many clips run at once."""
@@ -124,9 +181,16 @@ class Source:
         microseconds: int | None = self.container.start_time
         if microseconds is None:
             return default
-        ticks = microseconds * _MICROSECOND / self.time_base
-        nearest = int(abs(ticks) + Fraction(1, 2))
-        return nearest if ticks >= 0 else -nearest
+        return round_half_away(microseconds * _MICROSECOND / self.time_base)
+
+    def clock(self) -> FrameClock:
+        """What gives the frames of a run over all packets their stamps."""
+        return FrameClock(
+            self.time_base,
+            average_rate=self.stream.average_rate,
+            origin_pts=self.origin_pts(0),
+            timeless=bool(int(self.container.format.flags) & _NO_STAMPS),
+        )
 
     @property
     def container_seconds(self) -> float | None:
@@ -143,9 +207,10 @@ class Source:
     def check_complete(self, packets: int) -> None:
         """Compare what was found with what the container promises, where it promises anything.
 
-        MP4 and MOV list every frame; AVI's header counts them (loosely: one in a hundred may be
-        missing); Matroska and WebM say how long the file is. MPEG-TS, MPEG-PS, live WebM and
-        fragmented MP4 promise nothing: there only a cut through a frame shows.
+        MP4 and MOV list every frame; so does AVI behind the frames (loosely: one in a hundred may
+        be missing; empty ones, which stand for the frame before, are not listed). AVI, Matroska
+        and WebM say how long the file is. MPEG-TS, MPEG-PS, live WebM and fragmented MP4 promise
+        nothing: there only a cut through a frame shows.
 
         Raises:
             ClipError: "corrupt" when something is missing.
@@ -153,14 +218,17 @@ class Source:
         if self._has_format("mov"):
             promised, tolerated = len(self.stream.index_entries), 0
         elif self._has_format("avi"):
-            promised, tolerated = self.stream.frames, 1 + self.stream.frames // 100
+            promised = len(self.stream.index_entries)
+            tolerated = 1 + promised // 100
         else:
             promised, tolerated = 0, 0
         if packets < promised - tolerated:
             raise ClipError(
                 "corrupt", f"{self.path}: {packets} of {promised} frames are there, file cut?"
             )
-        if self._has_format("matroska") and _is_cut_matroska(self.path):
+        if (self._has_format("matroska") and _is_cut_matroska(self.path)) or (
+            self._has_format("avi") and _is_cut_avi(self.path)
+        ):
             raise ClipError("corrupt", f"{self.path}: the file is shorter than it says, cut?")
 
     @property
@@ -192,6 +260,20 @@ def _is_cut_matroska(path: Path) -> bool:
     return False
 
 
+def _is_cut_avi(path: Path) -> bool:
+    """Whether the file ends before its RIFF chunks do; a size of 0 or -1 was never written."""
+    end, position = path.stat().st_size, 0
+    with path.open("rb") as file:
+        while position + 12 <= end:
+            file.seek(position)
+            head = file.read(8)
+            size = int.from_bytes(head[4:], "little")
+            if head[:4] != b"RIFF" or size in (0, 0xFFFFFFFF):
+                return False
+            position += 8 + size + size % 2
+    return position > end + _RIFF_SLACK
+
+
 def check_file(path: Path) -> None:
     """See that there is a file with something in it; a missing one is for whoever opens it.
 
@@ -221,11 +303,20 @@ def open_source(path: Path | str, *, stream: StreamChoice = "first") -> Iterator
     """
     path = Path(path)
     check_file(path)
-    with clip_errors(path, "corrupt"):
+    forget()
+    try:
         # Titles may be in any encoding; nobody reads them here.
         container = av.open(f"file:{path}", options=OPEN_OPTIONS, metadata_errors="replace")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ClipError("missing", f"{path}: no such file") from error
+    except LIBAV_ERRORS as error:
+        raise_clip_error(path, "corrupt", error)
     with container:
-        yield Source(path, container, stream=stream)
+        try:
+            source = Source(path, container, stream=stream)
+        except LIBAV_ERRORS as error:
+            raise_clip_error(path, "corrupt", error)
+        yield source
 
 
 @contextlib.contextmanager
@@ -238,7 +329,12 @@ def clip_errors(path: Path, failure: FailureClass) -> Iterator[None]:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ClipError("missing", f"{path}: no such file") from error
-    except av.error.FFmpegError as error:
-        if error.errno in _MACHINE:
-            raise
-        raise ClipError(failure, f"{path}: {error.strerror}") from error
+    except (av.error.FFmpegError, MemoryError) as error:
+        raise_clip_error(path, failure, error)
+
+
+def raise_clip_error(path: Path, failure: FailureClass, error: Exception) -> NoReturn:
+    """Raise the failure that an error of libav is; the error itself where the machine is at fault."""
+    if isinstance(error, av.error.FFmpegError) and error.errno in _MACHINE:
+        raise error
+    raise ClipError(failure, f"{path}: {reason(error)}") from error

@@ -25,6 +25,9 @@ from reelpack.video.source import check_file, clip_errors
 # What web servers send under the name of a .jpg; each reader more is a risk more.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 
+# JPEG files of phones hold more pictures, too, but no motion.
+_MOVING_FORMATS = frozenset({"PNG", "GIF", "WEBP"})
+
 
 def is_still(path: Path, record: int | None) -> bool:
     """Whether a clip is read whole, as frames, and not decoded as a video."""
@@ -49,11 +52,11 @@ def index_clip(path: Path, record: int | None = None) -> VideoIndex:
 def read_stills(path: Path, record: int | None = None) -> Frame:
     """Read a clip that `is_still`: uint8[frames, height, width, 3], RGB.
 
-    A frame is turned as its EXIF orientation says; of an animated one the first frame is taken.
+    A frame is turned as its EXIF orientation says; an animated one is no single frame.
 
     Raises:
         ClipError: missing; corrupt, also for a file cut short; refused, for more than 179 million
-            pixels.
+            pixels, or for one that moves.
     """
     if record is not None:
         return read_sequence(path, record)
@@ -62,6 +65,12 @@ def read_stills(path: Path, record: int | None = None) -> Frame:
         data = path.read_bytes()
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            frames = getattr(image, "n_frames", 1) if image.format in _MOVING_FORMATS else 1
+            if frames > 1:
+                raise ClipError(
+                    "refused",
+                    f"{path}: an animated picture of {frames} frames, a single one is due",
+                )
             upright = ImageOps.exif_transpose(_eight_bits(image)).convert("RGB")
     except Image.DecompressionBombError as error:
         raise ClipError("refused", f"{path}: {error}") from error
