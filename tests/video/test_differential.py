@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reelpack.config.sampling import Sampling
 from reelpack.core.errors import ClipError
 from reelpack.video.decode import decode_frames
 from reelpack.video.geometry import Scale, scaled_size
 from reelpack.video.index import index_video
-from reelpack.video.sampling import Sampling
 from tests.video import program
 from tests.video.files import Recipe, mutants, recipes
 

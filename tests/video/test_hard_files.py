@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reelpack.config.windows import Windows
+from reelpack.config.sampling import Sampling
 from reelpack.core.errors import ClipError
 from reelpack.video.decode import decode_frames
 from reelpack.video.geometry import Scale, scaled_size
 from reelpack.video.index import index_video
-from reelpack.video.sampling import Sampling
 from tests.support.helpers import SHARED
 from tests.video import program
 
@@ -62,7 +61,11 @@ RULES: dict[str, dict[str, Any]] = {
     "uniform7": {"uniform": 7},
     "violet5": {"violet": 5},
     "favd8": {"favd": 8},
-    "windows": {"windows": Windows(Fraction(3, 2))},
+    "windows": {
+        "windows": FeatureFeatureFeatureFeatureFeatureFeatureFeatureFeatureFeatureWindows(
+            Fraction(3, 2)
+        )
+    },
 }
 
 

@@ -130,8 +130,9 @@ def spell_one_way(card: dict[str, Any]) -> dict[str, Any]:
         frames["fps"] = str(sampling.fps)
     if sampling.windows is not None:
         frames["windows"] = {**frames["windows"], "clip_len": str(sampling.windows.clip_len)}
-    if frames.get("stream") == "first":
-        del frames["stream"]
+    for key, usual in (("stream", "first"), ("damage", "chosen")):
+        if frames.get(key) == usual:
+            del frames[key]
     return {**card, "frames": frames}
 
 
