@@ -14,6 +14,7 @@ from reelpack.config.windows import FeatureWindows
 from reelpack.core.errors import ClipError
 from reelpack.video import decode, decoder
 from reelpack.video.decode import (
+    ContradictionError,
     DecodedFrame,
     Request,
     SharedDecodeError,
@@ -151,15 +152,20 @@ def test_a_wrong_index_is_noticed_half_way(tmp_path: Path) -> None:
     assert same(frames(path, index=wrong), frames(path))
 
 
-def test_an_index_of_other_pictures_fails_rather_than_repeats(tmp_path: Path) -> None:
+def test_an_index_of_other_frames_is_noticed_before_frames_are_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write_clip(tmp_path / "a.mp4", frames=40, gop=10)
     index = index_video(path)
     other = dataclasses.replace(index, pts=index.pts[::2], durations=index.durations[::2] * 2)
     stamps = index.packet_pts.copy()
     stamps[35], stamps[36] = stamps[36], stamps[35]
     other = dataclasses.replace(other, packet_pts=stamps)
-    with pytest.raises(ClipError, match="contradict"):
+    assert same(frames(path, index=other), frames(path))
+    monkeypatch.setattr(decode, "HELD_BYTES", 5000)
+    with pytest.raises(ContradictionError, match="contradict"):
         frames(path, index=other)
+    assert same(frames(path, index=other, indexed=False), frames(path))
 
 
 def test_planning_feeds_fewer_packets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

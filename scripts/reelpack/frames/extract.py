@@ -18,7 +18,7 @@ from reelpack.frames.shard import ClipWriter, FrameShard, join_clips, split_shar
 from reelpack.jobs.job import Job
 from reelpack.jobs.ledger import LedgerRow
 from reelpack.jobs.stage import Stage, Task
-from reelpack.video.decode import decode_frames
+from reelpack.video.decode import ContradictionError, decode_frames
 from reelpack.video.geometry import Crop, Scale, crop_frame
 from reelpack.video.jpeg import jpeg_bytes
 
@@ -44,6 +44,13 @@ def extract_clip(task: Task) -> None:
     Raises:
         ClipError: the clip cannot be decoded, or has too few frames.
     """
+    try:
+        _extract(task, indexed=True)
+    except ContradictionError:
+        _extract(task, indexed=False)
+
+
+def _extract(task: Task, *, indexed: bool) -> None:
     clip: Clip = task.item
     product: Product = task.settings
     frames = decode_frames(
@@ -53,6 +60,7 @@ def extract_clip(task: Task) -> None:
         start_seconds=clip.start_seconds,
         end_seconds=clip.end_seconds,
         record=clip.record,
+        indexed=indexed,
     )
     with replace_file(task.target) as temporary, ClipWriter(temporary, clip.clip_id) as writer:
         for frame in frames:

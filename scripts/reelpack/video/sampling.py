@@ -111,12 +111,15 @@ class Window:
         begin, stop: half-open range of indices into `index.pts`, never empty.
         origin_pts: the tick that `fps` counts from.
         end_pts: the tick at which the last frame ends.
+        standing: ticks between the stamp of a frame that stands all through the window and the
+            window's start; `origin_pts` and `end_pts` are as if the window began with the frame.
     """
 
     begin: int
     stop: int
     origin_pts: int
     end_pts: int
+    standing: int = 0
 
 
 def _at_rate(index: VideoIndex, rate: Fraction, window: Window) -> Indices:
@@ -241,7 +244,7 @@ def _standing(index: VideoIndex, place: int, *, first: int, end_seconds: float |
     if end_seconds is not None:
         end = min(end, index.first_pts + _ticks(end_seconds, index.time_base))
     stamp = int(index.pts[place])
-    return Window(place, place + 1, stamp, stamp + end - begin)
+    return Window(place, place + 1, stamp, stamp + end - begin, standing=begin - stamp)
 
 
 def _shown_seconds(index: VideoIndex) -> float:

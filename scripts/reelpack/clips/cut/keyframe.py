@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import av
+import numpy as np
 
 from reelpack.clips.cut.mp4 import (
     choose_timescale,
@@ -48,7 +49,10 @@ def copy_window(
         problem = f"mp4 files do not hold {index.codec}"
     if problem:
         raise _refuse_copy(path, problem)
-    asked = AskedFrames.of_index(index, start_seconds, end_seconds)
+    if index.uncertain_start:
+        asked = AskedFrames.of_frames(path, start_seconds, end_seconds)
+    else:
+        asked = AskedFrames.of_index(index, start_seconds, end_seconds)
     hidden = index.packet_pts[~index.packet_shown]
     if ((hidden >= asked.first) & (hidden < asked.window.end_pts)).any():
         raise _refuse_copy(path, "frames inside the window are hidden")
@@ -91,7 +95,8 @@ class _Span:
 
     @classmethod
     def of(cls, index: VideoIndex, asked: AskedFrames, decode_stamps: DecodeStamps) -> _Span:
-        start, last = packet_span(index, asked.window.begin, asked.window.stop)
+        begin, end = np.searchsorted(index.pts, (asked.pts[0], asked.pts[-1])).tolist()
+        start, last = packet_span(index, begin, end + 1)
         pts = index.packet_pts[start : last + 1].tolist()
         known = dict(zip(pts, decode_stamps[start : last + 1], strict=True))
         # Leading frames refer to what is left behind; no shown frame refers to them.

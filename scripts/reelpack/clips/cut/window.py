@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from dataclasses import dataclass
 from fractions import Fraction
@@ -40,6 +39,17 @@ def _read_packet_index(path: Path, state: tuple[int, ...]) -> tuple[VideoIndex, 
     with open_source(path) as source:
         index = read_index(source, keep=lambda packet: stamps.append(packet.dts))
     return index, tuple(stamps)
+
+
+def decoded_index(path: Path) -> VideoIndex:
+    """Index a video by decoding all of it.
+
+    Raises:
+        ClipError: decode, corrupt, no_video or missing.
+    """
+    shown = [(stamp, duration) for stamp, duration, _ in all_frames(path)]
+    stamps, durations = np.array(shown, dtype=np.int64).T
+    return index_video(path).with_frames(stamps, durations)
 
 
 @dataclass(frozen=True)
@@ -93,13 +103,9 @@ class AskedFrames:
         Raises:
             ClipError: decode, too_short, or trim where the stamps go back.
         """
-        shown = [(stamp, duration) for stamp, duration, _ in all_frames(path)]
-        if not shown:
-            raise ClipError("decode", f"{path}: no frame could be decoded")
-        stamps, durations = np.array(shown, dtype=np.int64).T
-        if (np.diff(stamps) <= 0).any():
+        index = decoded_index(path)
+        if (np.diff(index.pts) <= 0).any():
             raise ClipError("trim", f"{path}: its time stamps do not rise; allowed: trim: virtual")
-        index = dataclasses.replace(index_video(path), pts=stamps, durations=durations)
         return cls.of_index(index, start, end)
 
     @property
@@ -119,13 +125,13 @@ class AskedFrames:
 
     @property
     def begin_seconds(self) -> Fraction:
-        """The first frame's time in the file's own count."""
-        return self.first * self.time_base
+        """When the first frame begins to be shown, in the file's own count."""
+        return (self.first + self.window.standing) * self.time_base
 
     @property
     def end_seconds(self) -> Fraction:
         """Where the last frame ends, in the file's own count."""
-        return self.window.end_pts * self.time_base
+        return (self.window.end_pts + self.window.standing) * self.time_base
 
 
 def measure_file(path: Path, asked: AskedFrames) -> CutFile:
@@ -137,6 +143,8 @@ def measure_file(path: Path, asked: AskedFrames) -> CutFile:
     """
     try:
         index = index_video(path)
+        if not index.plannable:
+            index = decoded_index(path)
     except ClipError as error:
         raise ClipError("trim", f"the cut file cannot be read back: {error}") from error
     if len(index.pts) != len(asked.pts):
