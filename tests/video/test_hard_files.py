@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from reelpack.config.sampling import Sampling
+from reelpack.config.windows import FeatureWindows
 from reelpack.core.errors import ClipError
 from reelpack.video.decode import decode_frames
 from reelpack.video.geometry import Scale, scaled_size
@@ -61,11 +62,7 @@ RULES: dict[str, dict[str, Any]] = {
     "uniform7": {"uniform": 7},
     "violet5": {"violet": 5},
     "favd8": {"favd": 8},
-    "windows": {
-        "windows": FeatureFeatureFeatureFeatureFeatureFeatureFeatureFeatureFeatureWindows(
-            Fraction(3, 2)
-        )
-    },
+    "windows": {"windows": FeatureWindows(Fraction(3, 2))},
 }
 
 

@@ -118,6 +118,7 @@ class Judge:
         origin_pts: the tick from which the seconds in messages count.
         promises_length: the container would tell if something were missing behind a last packet
             that holds no frame.
+        promises_start: the container says that decoding may start at the first packet.
     """
 
     def __init__(
@@ -128,12 +129,15 @@ class Judge:
         time_base: Fraction,
         origin_pts: int,
         promises_length: bool,
+        promises_start: bool,
     ) -> None:
         name = codec.codec.canonical_name
         self._path, self._time_base, self._origin_pts = path, time_base, origin_pts
         self._inspect = inspector(name, codec.extradata) if knows_entries(name) else None
         self._promises_length = promises_length
         self._entered: int | None = None
+        self._first_key: Packet | None = None
+        self._promises_start = promises_start
         self._started = False
         self._pending: list[tuple[Packet | None, str]] = []
         self._scrap: ClipError | None = None
@@ -167,6 +171,9 @@ class Judge:
         self, packet: Packet | None, frames: list[av.VideoFrame], complaint: str | None
     ) -> None:
         stamp = None if packet is None else packet.pts
+        if self._promises_start and packet is not None:
+            self._promises_start = False
+            self._first_key = None if packet.is_discard else packet
         if self._entered is None and packet is not None and self._is_entry(packet):
             self._entered = -(1 << 63) if stamp is None else stamp
         if complaint is not None:
@@ -179,6 +186,9 @@ class Judge:
         if frames:
             self._started = True
             first = frames[0].pts
+            key = None if self._first_key is None else self._first_key.pts
+            if key is not None and first is not None and key < first:
+                self._blame(self._first_key, "the first keyframe gives no frame", came=True)
             for early, text in self._pending:
                 if early is None or (
                     early.pts is not None and first is not None and early.pts >= first

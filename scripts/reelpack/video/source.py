@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -160,6 +161,9 @@ class Source:
             time_base=self.time_base,
             origin_pts=self.origin_pts(0),
             promises_length=self.promises_length,
+            # Parsers look into packets, and take the mark away where they find no keyframe.
+            promises_start=self._has_format("mov")
+            and any(entry.is_keyframe for entry in itertools.islice(self.stream.index_entries, 1)),
         )
 
     def decoder(self) -> av.VideoCodecContext:
