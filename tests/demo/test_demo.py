@@ -111,7 +111,9 @@ def test_a_damaged_file_is_mended(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("reelpack.demo.write_demo.DEMO_CLIPS", (named("rings/sound_only.mp4"),))
+    for module in ("demo_clips", "write_demo"):
+        clips = (named("rings/sound_only.mp4"),)
+        monkeypatch.setattr(f"reelpack.demo.{module}.DEMO_CLIPS", clips)
     monkeypatch.setattr("sys.argv", ["make_demo.py", str(tmp_path / "new/demo")])
     runpy.run_path(str(COMMAND), run_name="__main__")
     assert "1 clips, 1 of them broken" in capsys.readouterr().out
