@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reelpack.core.errors import ClipError, UserError
-from reelpack.lists.fingerprints import fingerprint, fingerprints, signature
+from reelpack.lists.fingerprints import Fingerprints, fingerprint, signature
 from reelpack.lists.folder_index import FolderIndex
 from reelpack.lists.manifest import make_manifest
 from reelpack.video.stills import index_clip
@@ -51,7 +51,7 @@ def test_a_folder_with_one_is_listed_whole(special, tmp_path):
     assert make(special.parent, tmp_path) == 2
     marks = pq.read_table(tmp_path / "s" / "0")["fingerprint"].to_pylist()
     assert marks == [fingerprint(str(special.parent / "a.mp4")), ""]
-    assert fingerprints([str(special)] * 3) == ["", "", ""]
+    assert Fingerprints(tmp_path).take([str(special)] * 3) == ["", "", ""]
 
 
 def test_a_list_may_name_one(special, tmp_path):

@@ -185,7 +185,7 @@ class Journal:
             link_or_copy(path, self.folder / name)
         write_bytes(self.folder / SEAL, sha256_file(outputs[LEDGER]).encode())
         for path in self.folder.iterdir():
-            if path.name not in (*outputs, SEAL):
+            if path.is_file() and path.name not in (*outputs, SEAL):
                 path.unlink(missing_ok=True)
 
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 from reelpack.core.errors import UserError
 from reelpack.core.files import clear_leftovers
 from reelpack.core.tables import write_table
-from reelpack.lists.fingerprints import fingerprints
+from reelpack.lists.fingerprints import Fingerprints
 from reelpack.lists.folders import read_folder
 from reelpack.lists.own import read_list
 from reelpack.lists.shard_table import SHARD_TABLE
@@ -104,7 +104,9 @@ def make_manifest(
         table = table[table["split"] == split].reset_index(drop=True)
         if table.empty:
             raise UserError(f"{videos}: no clip of split {split!r}; splits found: {found}")
-    table["fingerprint"] = _fingerprints(table)
+    marks = Fingerprints(manifest.parent)
+    table["fingerprint"] = _take_fingerprints(table, marks)
+    marks.save()
     return write_manifest(table, where=videos, manifest=manifest, tables=tables)
 
 
@@ -149,9 +151,9 @@ def _none(texts: pd.Series) -> list[str | None]:
     return texts.astype("object").where(texts.notna(), None).tolist()
 
 
-def _fingerprints(table: pd.DataFrame) -> list[str]:
+def _take_fingerprints(table: pd.DataFrame, marks: Fingerprints) -> list[str]:
     """Return the fingerprint of every row's file, "" where it is fetched from an address."""
     own = np.ones(len(table), dtype=bool) if "url" not in table else table["url"].isna().to_numpy()
     found = np.full(len(table), "", dtype=object)
-    found[own] = fingerprints(table["path"][own].tolist())
+    found[own] = marks.take(table["path"][own].tolist())
     return list(found)

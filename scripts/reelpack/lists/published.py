@@ -16,7 +16,7 @@ import pandas as pd
 
 from reelpack.lists.adapters import read_split
 from reelpack.lists.adapters.naming import format_source_names
-from reelpack.lists.fingerprints import fingerprints
+from reelpack.lists.fingerprints import Fingerprints
 from reelpack.lists.folder_index import FolderIndex
 from reelpack.lists.manifest import write_manifest
 
@@ -49,17 +49,21 @@ def make_annotated_manifest(
     root = params["videos"]
     table["path"] = [os.path.join(root, name) for name in table["video"].tolist()]  # noqa: PTH118
     table["whole"] = False
+    marks = Fingerprints(manifest.parent)
     if params["folders"] or params["is_fetched"]:
         table["fingerprint"] = ""
         for source in params["folders"]:
-            _use_folder(table, source, windows=params["windows"])
+            _use_folder(table, source, marks, windows=params["windows"])
     else:
-        table["fingerprint"] = _shared_fingerprints(table["path"].tolist())
+        table["fingerprint"] = marks.take(table["path"].tolist())
+    marks.save()
     table = table.rename(columns={"start": "start_seconds", "end": "end_seconds"})
     return write_manifest(table, where=folder, manifest=manifest, tables=tables)
 
 
-def _use_folder(table: pd.DataFrame, source: Mapping[str, Any], *, windows: str) -> None:
+def _use_folder(
+    table: pd.DataFrame, source: Mapping[str, Any], marks: Fingerprints, *, windows: str
+) -> None:
     """Point clips that have no file yet at theirs in a folder, if it is there."""
     root = Path(source["folder"])
     if not root.is_dir():
@@ -75,14 +79,7 @@ def _use_folder(table: pd.DataFrame, source: Mapping[str, Any], *, windows: str)
         table.loc[[row for row, path in whole.items() if path is not None], "whole"] = True
     rows = list(found)
     table.loc[rows, "path"] = [found[row] for row in rows]
-    table.loc[rows, "fingerprint"] = _shared_fingerprints([found[row] for row in rows])
-
-
-def _shared_fingerprints(paths: list[str]) -> list[str]:
-    """Take fingerprints of files that may stand there several times."""
-    distinct = list(dict.fromkeys(paths))
-    found = dict(zip(distinct, fingerprints(distinct), strict=True))
-    return [found[path] for path in paths]
+    table.loc[rows, "fingerprint"] = marks.take([found[row] for row in rows])
 
 
 def _names(table: pd.DataFrame, source: Mapping[str, Any]) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import itertools
 from collections.abc import Iterator
 from fractions import Fraction
@@ -16,7 +15,7 @@ from av.container.core import Flags
 from av.format import Flags as FormatFlags
 from av.stream import Discard, Disposition
 
-from reelpack.core.errors import ClipError, FailureClass
+from reelpack.core.errors import ClipError, FailureClass, blame_clip
 from reelpack.video.boxes import movie_seconds
 from reelpack.video.clock import FrameClock, StampMender, round_half_away
 from reelpack.video.clock import Packet as Packet
@@ -25,9 +24,6 @@ from reelpack.video.damage import LIBAV_ERRORS, Decoding, Judge, complaint_of_fi
 _MICROSECOND = Fraction(1, 1_000_000)
 # Only the file itself: a playlist in the guise of a video must not open the network.
 OPEN_OPTIONS = {"protocol_whitelist": "file"}
-_MACHINE = frozenset(
-    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EMFILE, errno.ENFILE}
-)
 # Formats that name other files to be read.
 _FOLLOWS_FILES = frozenset({"concat", "dash", "hls", "imf", "rtsp", "sdp", "tty"})
 _CLOCK_JUMPS = int(FormatFlags.ts_discont.value)  # type: ignore[call-overload]
@@ -325,10 +321,7 @@ def open_source(path: Path | str, *, stream: StreamChoice = "first") -> Iterator
 
 @contextlib.contextmanager
 def clip_errors(path: Path, failure: FailureClass) -> Iterator[None]:
-    """Turn libav's errors about a clip into `ClipError`; what is this machine's fault passes through.
-
-    Too little memory and failing reads are not: damaged sizes ask libav for more than there is.
-    """
+    """Turn libav's errors about a clip into `ClipError`, as `raise_clip_error` does."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -338,7 +331,14 @@ def clip_errors(path: Path, failure: FailureClass) -> Iterator[None]:
 
 
 def raise_clip_error(path: Path, failure: FailureClass, error: Exception) -> NoReturn:
-    """Raise the failure that an error of libav is; the error itself where the machine is at fault."""
-    if isinstance(error, av.error.FFmpegError) and error.errno in _MACHINE:
+    """Raise the failure that an error of `LIBAV_ERRORS` is, by the rule of `blame_clip`.
+
+    Raises:
+        ClipError: "machine" where a file system vanished or memory was short, else `failure`.
+        FFmpegError: what meets every clip stops the job.
+    """
+    # PyAV looks up what libav found in tables of its own; what is not there is the file's doing.
+    blamed = blame_clip(ValueError() if isinstance(error, LookupError) else error, failure)
+    if blamed is None:
         raise error
-    raise ClipError(failure, f"{path}: {reason(error)}") from error
+    raise ClipError(blamed.failure, f"{path}: {reason(error)}") from error
