@@ -6,9 +6,7 @@ every request gets what it would get alone.
 
 from __future__ import annotations
 
-import contextlib
 import itertools
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,18 +18,20 @@ import numpy as np
 from reelpack.config.sampling import Sampling
 from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError
+from reelpack.video import kept
 from reelpack.video.convert import Converter, Image
 from reelpack.video.damage import LIBAV_ERRORS
 from reelpack.video.decoder import MismatchError, all_frames, planned_frames
 from reelpack.video.geometry import Scale
 from reelpack.video.index import VideoIndex, index_video, read_index
 from reelpack.video.jpeg import jpeg_pixels
+from reelpack.video.order import FrameQueue, put_at_places
 from reelpack.video.plan import plan
 from reelpack.video.sampling import Indices, filter_rate, find_window, sample
-from reelpack.video.source import Packet, StreamChoice, open_source, raise_clip_error
+from reelpack.video.source import StreamChoice, raise_clip_error
 from reelpack.video.stills import index_stills, is_still, read_stills
 
-# A clip whose packets fit is read once; a larger file is read again instead of being held.
+# A clip whose packets fit is read once; of a larger file, parts are read again.
 KEPT_BYTES = 64 << 20
 # Frames are held back up to this size, so that a wrong index is noticed before they are given.
 HELD_BYTES = 32 << 20
@@ -106,15 +106,28 @@ def decode_frames(
         yield from _frames(job.by_reading(record))
         return
     given: list[float] = []
-    if indexed:
+    while indexed:
         held = _Held(_frames(job.by_index(index, skip=planned)))
-        with contextlib.suppress(MismatchError):
-            for frame in held:
-                given.append(frame.pts_seconds)
-                yield frame
+        try:
+            yield from _go_on(held, given, job.path)
             return
-    for number, frame in enumerate(_frames(job.by_decoding())):
-        if number >= len(given):
+        except MismatchError as error:
+            indexed = isinstance(error, SoughtError)
+    yield from _go_on(_frames(job.by_decoding()), given, job.path)
+
+
+def _go_on(
+    frames: Iterable[DecodedFrame], given: list[float], path: Path
+) -> Iterator[DecodedFrame]:
+    """Pass on the frames behind those that were given before, and note their seconds in `given`.
+
+    Raises:
+        ContradictionError: these frames do not begin with those that were given.
+    """
+    before = len(given)
+    for number, frame in enumerate(frames):
+        if number >= before:
+            given.append(frame.pts_seconds)
             yield frame
         elif given[number] != frame.pts_seconds:
             raise ContradictionError("decode", f"{path}: its frames contradict its time stamps")
@@ -171,6 +184,10 @@ def decode_requests(
         raise SharedDecodeError(str(error)) from error
 
 
+class SoughtError(MismatchError):
+    """The frames are not those of the index, perhaps since the file was not read from its start."""
+
+
 class _UnplannableError(MismatchError):
     """The index says itself that it cannot be trusted; nothing has been decoded yet."""
 
@@ -198,24 +215,24 @@ class _Job:
             raise SharedDecodeError(f"{self.path}: the requests want different streams")
         return choices.pop()
 
+    @property
+    def _is_part(self) -> bool:
+        return self.start_seconds is not None or self.end_seconds is not None
+
     def by_index(
         self, index: VideoIndex | None, *, skip: bool
     ) -> Iterator[tuple[int, DecodedFrame | ClipError]]:
-        """Trust the index, and notice where it is wrong."""
-        with contextlib.ExitStack() as stack:
-            source = stack.enter_context(open_source(self.path, stream=self.stream))
-            packets: Iterable[Packet] | None
+        """Trust the index, and notice where it is wrong.
+
+        Raises:
+            SoughtError: it may be the seeking that is wrong; once more, the file is not sought.
+            MismatchError: the index is wrong.
+        """
+        with kept.open_video(self.path, self.stream) as video:
             if index is None:
-                kept = _KeptPackets()
-                index = read_index(source, keep=kept.append)
-                packets = kept.packets
-            else:
-                packets = source.packets()
+                index = video.index or self._index(video)
             if not index.plannable:
                 raise _UnplannableError(index.unplannable or "a start in mid-stream")
-            if packets is None:
-                source = stack.enter_context(open_source(self.path, stream=self.stream))
-                packets = source.packets()
             wanted, errors = self._sample(index)
             yield from errors
             if not wanted:
@@ -223,18 +240,37 @@ class _Job:
             union = np.unique(
                 np.concatenate([*(chosen for _, chosen in wanted), self._judged(index)])
             )
-            frames = planned_frames(source, packets, index, plan(index, union, skip=skip))
+            steps = plan(index, union, skip=skip)
+            frames = planned_frames(video.source, video.reader(index), index, steps)
             # Stamps are in the order of the frames, so the decoder's go straight to their places.
             places = zip(union.tolist(), index.pts[union].tolist(), strict=True)
-            yield from self._converted(index, wanted, _at_their_places(frames, places))
+            try:
+                yield from self._converted(index, wanted, put_at_places(frames, places))
+            except MismatchError as error:
+                if video.forbid_seeking():
+                    raise SoughtError(str(error)) from error
+                raise
+            if self._is_part:
+                video.leave_open()
+
+    def _index(self, video: kept.Video) -> VideoIndex:
+        packets = kept.KeptPackets(KEPT_BYTES)
+        index = read_index(video.source, keep=packets.append)
+        video.learn(index, packets.packets)
+        return index
 
     def by_decoding(self) -> Iterator[tuple[int, DecodedFrame | ClipError]]:
         """Decode everything to learn its stamps, then again to take the chosen frames."""
-        shown = [
-            (stamp, duration) for stamp, duration, _ in all_frames(self.path, stream=self.stream)
-        ]
-        stamps, durations = np.array(shown, dtype=np.int64).T
-        index = index_video(self.path, stream=self.stream).with_frames(stamps, durations)
+        key = kept.FileKey.of(self.path, self.stream)
+        index = kept.DECODED.get(key)
+        if index is None:
+            shown = [
+                (stamp, duration)
+                for stamp, duration, _ in all_frames(self.path, stream=self.stream)
+            ]
+            stamps, durations = np.array(shown, dtype=np.int64).T
+            index = index_video(self.path, stream=self.stream).with_frames(stamps, durations)
+            kept.DECODED.put(key, index)
         wanted, errors = self._sample(index)
         yield from errors
         numbers = {number for _, chosen in wanted for number in chosen.tolist()}
@@ -298,7 +334,7 @@ class _Job:
             for number, request in enumerate(self.requests)
             for scale in request.scales
         }
-        queues = [(n, self.requests[n].scales, _Queue(chosen.tolist())) for n, chosen in wanted]
+        queues = [(n, self.requests[n].scales, FrameQueue(chosen.tolist())) for n, chosen in wanted]
         for place, decoded in frames:
             images: dict[tuple[int, Scale], Image] = {}
             seconds = float((int(index.pts[place]) - index.first_pts) * index.time_base)
@@ -332,59 +368,3 @@ class _Job:
     def _converter_key(self, number: int, scale: Scale) -> tuple[int, Scale]:
         """Requests share a converter, but for JPEG files that follow from those before them."""
         return (number if scale.jpeg == "ffmpeg" else -1), scale
-
-
-class _Queue:
-    """Brings frames from the decoder's order into a request's, holding those that come again."""
-
-    def __init__(self, order: Sequence[int]) -> None:
-        self.uses = Counter(order)
-        self._order = order
-        self._next = 0
-        self._held: dict[int, DecodedFrame] = {}
-
-    @property
-    def open(self) -> bool:
-        """Whether frames are still to come."""
-        return self._next < len(self._order)
-
-    def add(self, place: int, frame: DecodedFrame) -> Iterator[DecodedFrame]:
-        """Take the next frame of the decoder and give those whose turn it is."""
-        self._held[place] = frame
-        while self.open and (key := self._order[self._next]) in self._held:
-            self._next += 1
-            self.uses[key] -= 1
-            yield self._held[key] if self.uses[key] else self._held.pop(key)
-
-
-def _at_their_places(
-    frames: Iterator[tuple[int, av.VideoFrame]], wanted: Iterator[tuple[int, int]]
-) -> Iterator[tuple[int, av.VideoFrame]]:
-    """Turn stamps into places in the index; `wanted` has (place, stamp), rising.
-
-    Raises:
-        MismatchError: a frame is missing, or there are more than wanted.
-    """
-    for stamp, frame in frames:
-        place, expected = next(wanted, (-1, None))
-        if stamp != expected:
-            raise MismatchError("the frames are not those wanted")
-        yield place, frame
-    if next(wanted, None) is not None:
-        raise MismatchError("a wanted frame did not come out")
-
-
-class _KeptPackets:
-    """The packets of a clip while they are small enough to hold."""
-
-    def __init__(self) -> None:
-        self.packets: list[Packet] | None = []
-        self._size = 0
-
-    def append(self, packet: Packet) -> None:
-        if self.packets is None:
-            return
-        self.packets.append(packet)
-        self._size += packet.size
-        if self._size > KEPT_BYTES:
-            self.packets = None

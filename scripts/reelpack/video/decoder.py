@@ -11,32 +11,29 @@ import av
 from reelpack.video.damage import Decoding
 from reelpack.video.index import VideoIndex
 from reelpack.video.plan import Plan, Segment
+from reelpack.video.reader import MismatchError as MismatchError
+from reelpack.video.reader import ReadPacket
 from reelpack.video.source import Packet, Source, StreamChoice, open_source
 
 
-class MismatchError(Exception):
-    """The decoder's frames are not those that the index promised."""
-
-
 def planned_frames(
-    source: Source, packets: Iterable[Packet], index: VideoIndex, plan: Plan
+    source: Source, read: ReadPacket, index: VideoIndex, plan: Plan
 ) -> Iterator[tuple[int, av.VideoFrame]]:
     """Decode a plan: (stamp, frame) for each wanted stamp, rising.
 
-    `packets` are all packets of the stream in decode order. Every frame that comes out is checked
-    against the index, wanted or not.
+    `read` gives packets by their places in decode order, which rise. Every frame that comes out is
+    checked against the index, wanted or not.
 
     Raises:
         MismatchError: libav complains, or the frames are not the ones expected.
     """
     decoder = source.decoder()
     decoding = Decoding(decoder)
-    stream = enumerate(packets)
     for segment in plan.segments:
         check = _Checker(segment)
         for wanted in segment.packets.tolist():
-            packet = next((packet for position, packet in stream if position == wanted), None)
-            if packet is None or packet.pts != index.packet_pts[wanted]:
+            packet = read(wanted)
+            if packet.pts != index.packet_pts[wanted]:
                 raise MismatchError("the packets are not those of the index")
             yield from check.wanted(_decode(decoding, packet))
         if not check.done:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -29,6 +30,8 @@ _STAMPED_FORMATS = frozenset(
 # Codecs with frames that are shown before the entry which they follow, and perhaps cannot be decoded.
 _LEADING_CODECS = frozenset({"h264", "hevc", "mpeg4", "mpeg2video", "mpeg1video"})
 _SETTINGS = frozenset({"new_extradata", "param_change"})
+# libav's own value for a stamp that is missing.
+_UNKNOWN = -(1 << 63)
 # A jump as long as this is a counter of 32 bits that ran over, not a pause.
 _WRAP_TICKS = 1 << 30
 # Decoders that give frames in the order of their packets.
@@ -55,6 +58,7 @@ class VideoIndex:
         packet_pts: `int64[m]` in decode order, frames hidden by edit lists included.
         packet_traits: `uint8[m]`, `Traits` of each packet.
         packet_shown: `bool[m]`, False for packets whose frame is hidden.
+        packet_sizes: `int64[m]`, bytes of each packet, None where nobody needs them.
         stream_count: streams of any kind in the file.
         unplannable: why stamps and packets cannot be matched, None where they can.
         uncertain_start: the first packets may give no frames, since the stream begins in mid-GOP.
@@ -84,6 +88,7 @@ class VideoIndex:
     stream_count: int
     has_audio: bool
     unplannable: str | None
+    packet_sizes: npt.NDArray[np.int64] | None = None
     uncertain_start: bool = False
     stamps_known: bool = True
     timed: bool = True
@@ -129,6 +134,25 @@ class VideoIndex:
         if not len(self.pts) or not self.timed:
             return 0.0
         return float((int(self.pts[-1] + self.durations[-1]) - int(self.pts[0])) * self.time_base)
+
+    @functools.cached_property
+    def _by_stamp(self) -> tuple[Stamps, Stamps]:
+        """Packets' stamps, rising, and the places of these packets."""
+        order = np.argsort(self.packet_pts, kind="stable")
+        return self.packet_pts[order], order
+
+    def find_packets(self, stamps: Stamps) -> Stamps:
+        """Places in decode order of the packets with these stamps, all of which there are."""
+        rising, order = self._by_stamp
+        return order[np.searchsorted(rising, stamps)]
+
+    def find_packet(self, stamp: int | None) -> int | None:
+        """Place in decode order of the packet with a stamp, None where there is none."""
+        rising, order = self._by_stamp
+        if stamp is None:
+            return None
+        place = int(np.searchsorted(rising, stamp))
+        return int(order[place]) if place < len(rising) and rising[place] == stamp else None
 
     @functools.cached_property
     def entries(self) -> Stamps:
@@ -191,6 +215,7 @@ def read_index(source: Source, *, keep: Callable[[Packet], None] | None = None) 
         packet_pts=found.pts,
         packet_traits=found.traits,
         packet_shown=found.shown,
+        packet_sizes=found.sizes,
         stream_count=len(source.container.streams),
         has_audio=source.has_audio,
         unplannable=_unplannable(source, found),
@@ -219,6 +244,7 @@ class _Found:
     durations: Stamps
     traits: npt.NDArray[np.uint8]
     shown: npt.NDArray[np.bool_]
+    sizes: npt.NDArray[np.int64]
     known: bool
     timed: bool
     changes: int
@@ -229,49 +255,51 @@ class _Found:
         context = source.stream.codec_context
         codec = context.codec.canonical_name
         inspect = inspector(codec, context.extradata)
-        rows: list[tuple[int | None, int | None, int, int, bool]] = []
+        stamps, decode_stamps, durations, sizes = (array("q") for _ in range(4))
+        traits, shown = bytearray(), bytearray()
         changes = suspects = 0
         for packet in source.packets():
             if packet.is_corrupt:
-                source.suspect(packet, len(rows))
+                source.suspect(packet, len(sizes))
                 suspects += 1
-            traits = inspect(memoryview(packet), packet.is_keyframe)
-            rows.append(
-                (packet.pts, packet.dts, packet.duration or 0, traits, not packet.is_discard)
-            )
+            stamps.append(_UNKNOWN if packet.pts is None else packet.pts)
+            decode_stamps.append(_UNKNOWN if packet.dts is None else packet.dts)
+            durations.append(packet.duration or 0)
+            sizes.append(packet.size)
+            traits.append(inspect(memoryview(packet), packet.is_keyframe))
+            shown.append(not packet.is_discard)
             changes += any(data.data_type in _SETTINGS for data in packet.iter_sidedata())
             if keep is not None:
                 keep(packet)
-        source.check_complete(len(rows))
-        if not rows:
+        source.check_complete(len(sizes))
+        if not sizes:
             raise ClipError("corrupt", f"{source.path}: the video stream has no frames")
-        pts, dts, durations, traits_of, shown = zip(*rows, strict=True)
-        known = None not in pts
+        pts, dts = np.array(stamps), np.array(decode_stamps)
+        known = bool((pts != _UNKNOWN).all())
         return cls(
             codec=codec,
-            pts=np.array(pts if known else _estimated(rows, source), dtype=np.int64),
-            decode_stamps=np.array([stamp for stamp in dts if stamp is not None], dtype=np.int64),
-            durations=np.array(durations, dtype=np.int64),
-            traits=np.array(traits_of, dtype=np.uint8),
-            shown=np.array(shown, dtype=np.bool_),
+            pts=pts if known else _estimated(pts, dts, durations, source.origin_pts(0)),
+            decode_stamps=dts[dts != _UNKNOWN],
+            durations=np.array(durations),
+            traits=np.frombuffer(traits, dtype=np.uint8),
+            shown=np.frombuffer(shown, dtype=np.bool_),
+            sizes=np.array(sizes),
             known=known,
-            timed=known or any(stamp is not None for stamp in (*pts, *dts)),
+            timed=bool((pts != _UNKNOWN).any() or (dts != _UNKNOWN).any()),
             changes=changes,
             suspects=suspects,
         )
 
 
-def _estimated(
-    rows: Sequence[tuple[int | None, int | None, int, int, bool]], source: Source
-) -> list[int]:
+def _estimated(pts: Stamps, dts: Stamps, durations: Iterable[int], origin_pts: int) -> Stamps:
     """Stand-ins for missing stamps: decode stamps, then durations, from the start of the file."""
-    following = source.origin_pts(0)
-    stamps = []
-    for pts, dts, duration, _, _ in rows:
-        stamp = pts if pts is not None else dts if dts is not None else following
-        stamps.append(stamp)
-        following = stamp + (duration or 1)
-    return stamps
+    estimates = np.where(pts != _UNKNOWN, pts, dts)
+    following = origin_pts
+    for place, duration in enumerate(durations):
+        if estimates[place] == _UNKNOWN:
+            estimates[place] = following
+        following = int(estimates[place]) + (duration or 1)
+    return estimates
 
 
 def _usual_rate(found: _Found, time_base: Fraction) -> Fraction | None:

@@ -50,8 +50,7 @@ def plan(index: VideoIndex, wanted: npt.NDArray[np.int64], *, skip: bool = True)
     if not skip:
         everything = np.arange(len(index.packet_pts), dtype=np.int64)
         return Plan((_segment(index, everything, stamps),))
-    order = np.argsort(index.packet_pts, kind="stable")
-    positions = order[np.searchsorted(index.packet_pts, stamps, sorter=order)]
+    positions = index.find_packets(stamps)
     usable = _usable_entries(index)
     runs: list[tuple[int, int]] = []
     for position, stamp in zip(positions.tolist(), stamps.tolist(), strict=True):
@@ -75,8 +74,7 @@ def packet_span(index: VideoIndex, begin: int, stop: int) -> tuple[int, int]:
         begin, stop: half-open range of indices into `index.pts`.
     """
     stamps = index.pts[begin:stop]
-    order = np.argsort(index.packet_pts, kind="stable")
-    positions = order[np.searchsorted(index.packet_pts, stamps, sorter=order)]
+    positions = index.find_packets(stamps)
     usable = _usable_entries(index)
     starts = (
         _entry_for(index, usable, position, stamp)

@@ -92,8 +92,19 @@ class Source:
         base = self.time_base.numerator / self.time_base.denominator
         return float(f"{self.stream.duration * base:f}")
 
-    def packets(self) -> Iterator[Packet]:
+    def seek(self, pts: int) -> None:
+        """Have `packets` go on at the last keyframe, as the container knows it, up to a stamp.
+
+        Raises:
+            FFmpegError: the container cannot be sought.
+        """
+        self.container.seek(pts, stream=self.stream)
+
+    def packets(self, *, mend: bool = True) -> Iterator[Packet]:
         """Packets with content, in decode order, with the stamps that the ffmpeg program gives them.
+
+        Args:
+            mend: False for stamps as they stand in the file, which are the same where none is wrong.
 
         Raises:
             ClipError: "corrupt" when libav complains about the file.
@@ -108,7 +119,8 @@ class Source:
                     f"{self.path}: damaged{self._place(last)}: libav says: {complaint}",
                 )
             if packet.size:
-                self.mender.mend(packet)
+                if mend:
+                    self.mender.mend(packet)
                 yield packet
                 forget()
                 last = packet
@@ -165,9 +177,10 @@ class Source:
     def decoder(self) -> av.VideoCodecContext:
         """The stream's decoder, with one thread: the caller decides how many clips run at once."""
         decoder = self.stream.codec_context
-        decoder.thread_type = "NONE"
-        decoder.thread_count = 1
-        decoder.options = dict(_DECODER_OPTIONS)
+        if not decoder.is_open:
+            decoder.thread_type = "NONE"
+            decoder.thread_count = 1
+            decoder.options = dict(_DECODER_OPTIONS)
         return decoder
 
     def origin_pts(self, default: int) -> int:

@@ -16,6 +16,7 @@ from reelpack.clips.cut.window import AskedFrames, read_packet_index
 from reelpack.clips.cut.x264 import X264Track
 from reelpack.video.decoder import MismatchError, all_frames, planned_frames
 from reelpack.video.plan import plan
+from reelpack.video.reader import PacketReader
 from reelpack.video.source import Packet, Source, clip_errors, open_source
 
 Frames: TypeAlias = Iterator[tuple[int, av.VideoFrame]]
@@ -44,7 +45,8 @@ def encode_window(
         asked = AskedFrames.of_index(index, start_seconds, end_seconds)
         with open_source(path) as source:
             chosen = np.arange(asked.window.begin, asked.window.stop, dtype=np.int64)
-            frames: Frames = planned_frames(source, source.packets(), index, plan(index, chosen))
+            reader = PacketReader(source, index, position=0)
+            frames: Frames = planned_frames(source, reader.read, index, plan(index, chosen))
             _write(source, target, asked, frames, comment)
     except MismatchError:
         asked = AskedFrames.of_frames(path, start_seconds, end_seconds)

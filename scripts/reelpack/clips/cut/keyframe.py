@@ -141,8 +141,8 @@ class _Span:
         """Packets from the entry to the last; none where the seek went past the entry."""
         entry = self.places[self.pts[0]]
         if seek and entry:
-            source.container.seek(self.pts[0], stream=source.stream)
-        packets = source.packets()
+            source.seek(self.pts[0])
+        packets = source.packets(mend=False)
         for packet in packets:
             if self.places.get(packet.pts or 0, entry + 1) > entry:
                 return
