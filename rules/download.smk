@@ -55,10 +55,11 @@ rule download_shard:
         result=bind(download.get_result),
         sources=bind(download.get_sources),
         options=bind(download.get_options),
+        limits=bind(download.get_limits),
         retries=bind(download.get_retries),
         journal="results/{dataset}/{split}/journal/download_shard/{shard}",
     shell:
         "python {params.script:q} --shard {input.shard:q} --params {params.result:q}"
         " --sources={params.sources:q} --archives {input.archives:q} --options {params.options:q}"
-        " --retries {params.retries:q} --journal {params.journal:q} --output {output.probes:q}"
+        " --limits {params.limits:q} --retries {params.retries:q} --journal {params.journal:q} --output {output.probes:q}"
         " --ledger {output.ledger:q} --threads {threads} > {log:q} 2>&1"

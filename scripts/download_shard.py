@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
-from reelpack.clips.download import download_shard
+from reelpack.clips.download import Limits, download_shard
 from reelpack.jobs import cli
 from reelpack.sources.archives import ArchiveIndex
 from reelpack.sources.fetching import FetchPlan
@@ -20,9 +20,12 @@ def main() -> None:
         "--archives", type=Path, nargs="*", default=[], help="indexes of unpacked archives"
     )
     parser.add_argument("--options", default="{}", metavar="JSON", help="config's downloads")
+    parser.add_argument("--limits", default="{}", metavar="JSON", help="config's limits")
     args = parser.parse_args()
     plan = _build_plan(args.sources, args.archives, args.options) if args.sources else None
-    download_shard(args.shard, cli.read_job(args), plan=plan)
+    download_shard(
+        args.shard, cli.read_job(args), plan=plan, limits=Limits(**json.loads(args.limits))
+    )
 
 
 def _build_plan(sources: str, archives: list[Path], options: str) -> FetchPlan:

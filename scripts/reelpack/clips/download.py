@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from reelpack.jobs.job import Job
 from reelpack.jobs.ledger import LedgerRow
 from reelpack.jobs.stage import Outcome, Stage, Task
 from reelpack.lists.shard_table import ShardRow, read_shard
+from reelpack.video.source import MAX_FRAME_PIXELS, check_size
 from reelpack.video.stills import index_clip
 
 if TYPE_CHECKING:
@@ -34,10 +35,11 @@ def _sha256(path: str, fingerprint: str) -> str:  # noqa: ARG001 - a replaced fi
 
 
 @lru_cache(maxsize=16)
-def _probe(path: str, fingerprint: str, record: int | None) -> Probe:
+def _probe(path: str, fingerprint: str, record: int | None, frame_pixels: int) -> Probe:
     """Probe one video; its clips follow one another, so the last few are kept."""
     file = Path(path)
     index = index_clip(file, record)
+    check_size(file, index.width, index.height, frame_pixels)
     return Probe(
         clip_id="",
         path=path,
@@ -53,6 +55,17 @@ def _probe(path: str, fingerprint: str, record: int | None) -> Probe:
     )
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What videos may ask of the machine.
+
+    Attributes:
+        frame_pixels: pixels of the largest frame.
+    """
+
+    frame_pixels: int = MAX_FRAME_PIXELS
+
+
 def probe_clip(task: Task) -> None:
     """Write a clip's probe as JSON.
 
@@ -61,7 +74,8 @@ def probe_clip(task: Task) -> None:
     """
     row: ShardRow = task.item
     try:
-        probe = _probe(row.path, row.fingerprint, row.record)
+        limit = MAX_FRAME_PIXELS if task.settings is None else task.settings.frame_pixels
+        probe = _probe(row.path, row.fingerprint, row.record, limit)
     except PermissionError as error:
         if error.errno != errno.EACCES:
             raise
@@ -92,13 +106,16 @@ STAGE = Stage(
 )
 
 
-def download_shard(shard: Path, job: Job, *, plan: FetchPlan | None = None) -> list[LedgerRow]:
+def download_shard(
+    shard: Path, job: Job, *, plan: FetchPlan | None = None, limits: Limits | None = None
+) -> list[LedgerRow]:
     """Fetch and probe a shard's videos; see `Stage.run` for what is written.
 
     Args:
         shard: shard table of the manifest.
         job: its output is the table of probes.
         plan: where files that are not here come from; None for own videos alone.
+        limits: a video beyond them is refused.
     """
     rows = read_shard(shard)
     stage = STAGE
@@ -109,6 +126,7 @@ def download_shard(shard: Path, job: Job, *, plan: FetchPlan | None = None) -> l
         {row.key(job.result): row for row in rows},
         job,
         earlier=[LedgerRow(row.clip_id, STAGE.name, "ok") for row in rows],
+        settings=limits or Limits(),
     )
 
 

@@ -63,6 +63,11 @@ class ListedVideo:
         """The clip's name."""
         return self.row.clip_id
 
+    @property
+    def path(self) -> str:
+        """The video's file."""
+        return self.probe.path
+
 
 def clip_path(folder: Path, clip_id: str) -> Path:
     """Return where a clip's file lies: its id below the folder, as published, and `.mp4`.

@@ -231,10 +231,17 @@ def _work(
     tasks: Sequence[GroupTask], members: Sequence[GroupMember], workers: int
 ) -> Iterable[tuple[GroupTask, ClipError | None]]:
     if any(member.settings.device != "cpu" for member in members):
-        decoded = run_clips(decode_parts, tasks, workers=workers, preload=[__name__])
+        decoded = run_clips(
+            decode_parts, tasks, workers=workers, preload=[__name__], file_of=_file_of
+        )
         return _encode_on_device(decoded)
     modules = {name for member in members for name in list_encoder_modules(member.settings)}
-    return run_clips(encode_parts, tasks, workers=workers, preload=[__name__, *sorted(modules)])
+    preload = [__name__, *sorted(modules)]
+    return run_clips(encode_parts, tasks, workers=workers, preload=preload, file_of=_file_of)
+
+
+def _file_of(task: GroupTask) -> str:
+    return task.clip.path
 
 
 def _find_open_parts(

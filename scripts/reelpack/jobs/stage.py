@@ -72,9 +72,14 @@ class Stage:
     failure: FailureClass = "decode"
 
     def in_workers(self, tasks: Sequence[Task], workers: int) -> Iterable[Outcome]:
-        """Call `work` for every task in worker processes."""
+        """Call `work` for every task in worker processes; clips of one file follow one another."""
         return run_clips(
-            self.work, tasks, workers=workers, preload=self.preload, failure=self.failure
+            self.work,
+            tasks,
+            workers=workers,
+            preload=self.preload,
+            failure=self.failure,
+            file_of=_file_of,
         )
 
     def run(
@@ -131,3 +136,8 @@ class Stage:
         for task, error in print_progress(results, len(tasks)):
             if error is not None:
                 book.fail(task.key, task.item.clip_id, error)
+
+
+def _file_of(task: Task) -> str | None:
+    """Return the path of a clip's file, None for other work."""
+    return getattr(task.item, "path", None)

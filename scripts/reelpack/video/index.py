@@ -10,15 +10,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import numpy as np
 import numpy.typing as npt
 
 from reelpack.core.errors import ClipError
 from reelpack.video.bitstream import Traits, inspector, knows_entries
 from reelpack.video.clock import round_half_away
-from reelpack.video.damage import no_frame
-from reelpack.video.geometry import orientation
+from reelpack.video.first_frame import FirstFrame
 from reelpack.video.source import Packet, Source, StreamChoice, open_source
 
 Stamps = npt.NDArray[np.int64]
@@ -155,9 +153,26 @@ class VideoIndex:
         return int(order[place]) if place < len(rising) and rising[place] == stamp else None
 
     @functools.cached_property
+    def rising_pts(self) -> Stamps:
+        """`pts`, each no less than those before: stamps that go back keep the decoder's order."""
+        return np.maximum.accumulate(self.pts)
+
+    @functools.cached_property
+    def least_step(self) -> int:
+        """Ticks from a shown frame to the next, the least of all; 0 for less than two frames."""
+        return int(np.diff(self.pts).min(initial=0)) if len(self.pts) > 1 else 0
+
+    @functools.cached_property
     def entries(self) -> Stamps:
         """Packets (positions in decode order) at which decoding may start."""
         return np.flatnonzero(self.packet_traits & Traits.ENTRY)
+
+    @functools.cached_property
+    def usable_entries(self) -> Stamps:
+        """Entries that miss no parameter sets when the packets before them are left out."""
+        carries = (self.packet_traits & Traits.PARAMETER_SETS) != 0
+        # Parameter sets inside the stream may change; an entry that brings its own is safe.
+        return self.entries[carries[self.entries]] if carries[1:].any() else self.entries
 
     @functools.cached_property
     def droppable(self) -> npt.NDArray[np.bool_]:
@@ -175,7 +190,7 @@ def index_video(path: Path | str, *, stream: StreamChoice = "first") -> VideoInd
             frame can be decoded).
     """
     with open_source(path, stream=stream) as source:
-        first = _FirstFrame(source)
+        first = FirstFrame(source)
         index = read_index(source, keep=first.feed)
         width, height, rotation = first.size_and_rotation()
     if index.width and index.height:
@@ -308,31 +323,6 @@ def _usual_rate(found: _Found, time_base: Fraction) -> Fraction | None:
         return None
     distance = int(np.median(np.diff(np.sort(found.pts))))
     return 1 / (distance * time_base) if distance > 0 else None
-
-
-class _FirstFrame:
-    """Decodes packets until the first frame comes out, which alone tells the rotation."""
-
-    def __init__(self, source: Source) -> None:
-        self._path = source.path
-        self._decoding = source.decoding()
-        self._frame: av.VideoFrame | None = None
-        self._complaint: str | None = None
-
-    def feed(self, packet: Packet | None) -> None:
-        if self._frame is not None:
-            return
-        # Damage is for the decoding proper to judge.
-        frames = self._decoding.decode(packet)
-        self._complaint = self._complaint or self._decoding.complaint
-        self._frame = frames[0] if frames else None
-
-    def size_and_rotation(self) -> tuple[int, int, int]:
-        """Stored width and height in pixels, and degrees clockwise; once all packets were fed."""
-        self.feed(None)
-        if self._frame is None:
-            raise no_frame(self._path, self._complaint)
-        return self._frame.width, self._frame.height, orientation(self._frame)[0]
 
 
 def _in_display_order(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from reelpack.video.bitstream import Traits
 from reelpack.video.index import VideoIndex
 
 
@@ -51,10 +49,9 @@ def plan(index: VideoIndex, wanted: npt.NDArray[np.int64], *, skip: bool = True)
         everything = np.arange(len(index.packet_pts), dtype=np.int64)
         return Plan((_segment(index, everything, stamps),))
     positions = index.find_packets(stamps)
-    usable = _usable_entries(index)
     runs: list[tuple[int, int]] = []
     for position, stamp in zip(positions.tolist(), stamps.tolist(), strict=True):
-        start = _entry_for(index, usable, position, stamp)
+        start = _entry_for(index, position, stamp)
         if runs and start <= runs[-1][1] + 1:
             runs[-1] = (runs[-1][0], max(runs[-1][1], position))
         else:
@@ -75,30 +72,20 @@ def packet_span(index: VideoIndex, begin: int, stop: int) -> tuple[int, int]:
     """
     stamps = index.pts[begin:stop]
     positions = index.find_packets(stamps)
-    usable = _usable_entries(index)
     starts = (
-        _entry_for(index, usable, position, stamp)
+        _entry_for(index, position, stamp)
         for position, stamp in zip(positions.tolist(), stamps.tolist(), strict=True)
     )
     return min(starts), int(positions.max())
 
 
-def _usable_entries(index: VideoIndex) -> list[int]:
-    """Entries that miss no parameter sets when the packets before them are left out."""
-    carries = (index.packet_traits & Traits.PARAMETER_SETS) != 0
-    entries: list[int] = index.entries.tolist()
-    # Parameter sets inside the stream may change; an entry that brings its own is safe.
-    if carries[1:].any():
-        entries = [entry for entry in entries if carries[entry]]
-    return entries
-
-
-def _entry_for(index: VideoIndex, entries: Sequence[int], position: int, stamp: int) -> int:
+def _entry_for(index: VideoIndex, position: int, stamp: int) -> int:
     """The last entry from which a frame can be decoded; 0 when there is none."""
+    entries = index.usable_entries
     place = int(np.searchsorted(entries, position, side="right")) - 1
     while place >= 0 and index.packet_pts[entries[place]] > stamp:
         place -= 1
-    return entries[place] if place >= 0 else 0
+    return int(entries[place]) if place >= 0 else 0
 
 
 def _needed(

@@ -151,8 +151,8 @@ def _check_stills(index: VideoIndex, window: Window) -> None:
 
 def _check_order(index: VideoIndex) -> None:
     """See that the clock does not go back by more than any container means it."""
-    steps = np.diff(index.pts)
-    if len(steps) and -int(steps.min()) * index.time_base > _LONGEST_STILL_SECONDS:
+    if -index.least_step * index.time_base > _LONGEST_STILL_SECONDS:
+        steps = np.diff(index.pts)
         place = int(steps.argmin())
         raise _wrong_stamp(index, int(index.pts[place]), int(steps[place]))
 
@@ -213,13 +213,12 @@ def find_window(
     begin, stop = 0, len(index.pts)
     if start_seconds is not None or end_seconds is not None:
         _check_order(index)
-    # Stamps that go back keep the order of the decoder.
-    ticks = np.maximum.accumulate(index.pts) - index.first_pts
+    rising, zero = index.rising_pts, index.first_pts
     first = _ticks(start, index.time_base)
     if start_seconds is not None:
-        begin = int(np.searchsorted(ticks, first))
+        begin = int(np.searchsorted(rising, zero + first))
     if end_seconds is not None:
-        stop = int(np.searchsorted(ticks, _ticks(end_seconds, index.time_base)))
+        stop = int(np.searchsorted(rising, zero + _ticks(end_seconds, index.time_base)))
     if begin >= stop:
         return _standing(index, begin - 1, first=first, end_seconds=end_seconds)
     origin = index.origin_pts if start_seconds is None else index.first_pts + first

@@ -29,7 +29,8 @@ _FOLLOWS_FILES = frozenset({"concat", "dash", "hls", "imf", "rtsp", "sdp", "tty"
 _CLOCK_JUMPS = int(FormatFlags.ts_discont.value)  # type: ignore[call-overload]
 _NO_STAMPS = int(FormatFlags.no_timestamps.value)  # type: ignore[call-overload]
 # Larger frames are damaged sizes; libav would ask for their memory.
-_DECODER_OPTIONS = {"max_pixels": str(1 << 28)}
+MAX_FRAME_PIXELS = 1 << 28
+_DECODER_OPTIONS = {"max_pixels": str(MAX_FRAME_PIXELS)}
 # Some writers count RIFF's own header into the size that it states.
 _RIFF_SLACK = 16
 # What the ffmpeg program adds to the pixels of a stream that is marked as the default one.
@@ -73,6 +74,8 @@ class Source:
         self.time_base = Fraction(self.stream.time_base or 1)
         if not (self.stream.codec_context and self.stream.codec_context.is_decoder):
             raise ClipError("decode", f"{path}: no decoder for its video stream")
+        context = self.stream.codec_context
+        check_size(path, context.width, context.height, MAX_FRAME_PIXELS)
         self.stated_seconds = self._stated_seconds()
         self._complaint = complaint_of_file()
         self.mender = StampMender(
@@ -300,6 +303,19 @@ def check_file(path: Path) -> None:
         raise ClipError("refused", f"{path}: a pipe, socket or device, not a video file")
     if path.exists() and path.stat().st_size == 0:
         raise ClipError("corrupt", f"{path}: the file is empty")
+
+
+def check_size(path: Path, width: int, height: int, frame_pixels: int) -> None:
+    """See that frames are not larger than a limit.
+
+    Raises:
+        ClipError: "refused".
+    """
+    if width * height > frame_pixels:
+        raise ClipError(
+            "refused",
+            f"{path}: frames of {width}x{height} pixels; allowed: {frame_pixels} pixels",
+        )
 
 
 def _pixels(stream: av.VideoStream) -> int:

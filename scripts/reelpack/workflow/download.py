@@ -17,6 +17,11 @@ def get_options(settings: Settings, _: Wildcards) -> Unrecorded:
     return Unrecorded(canonical(settings.download_options()))
 
 
+def get_limits(settings: Settings, _: Wildcards) -> Unrecorded:
+    """Return what videos may ask of the machine; another limit runs nothing again."""
+    return Unrecorded(canonical(settings.config["limits"]))
+
+
 def get_archives_result(settings: Settings, wildcards: Wildcards) -> str:
     """Return fetch_archives' result string."""
     data = settings.datasets[wildcards["dataset"]]
