@@ -1,12 +1,13 @@
 """Worker processes may fail, die or find the disk full: nobody else's clip suffers."""
 
+import itertools
 import time
 
 import pytest
 
 from reelpack.core.errors import ClipError
 from reelpack.jobs.pool import print_progress, run_clips, worker_pool
-from tests.support.workers import calls, pool_work
+from tests.support.workers import calls, note_process, pool_work
 
 pytestmark = pytest.mark.usefixtures("warm_workers")
 
@@ -123,3 +124,32 @@ def test_a_pool_ends_with_an_error():
 
     with pytest.raises(KeyError):
         failing()
+
+
+def file_of(task):
+    return task[0].split()[0] if " " in task[0] else None
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_tasks_of_one_file_follow_one_another_in_one_worker(tmp_path, workers):
+    names = [f"{file} {number:02d}" for number in range(40) for file in ("a", "b")]
+    tasks = [(name, str(tmp_path)) for name in [*names, "alone", "a fail"]]
+    found = list(run_clips(note_process, tasks, workers=workers, preload=(), file_of=file_of))
+    assert sorted(task for task, _ in found) == sorted(tasks)
+    assert [task[0] for task, error in found if error is not None] == ["a fail"]
+    logs = [path.read_text().splitlines() for path in tmp_path.iterdir()]
+    assert sorted(name for log in logs for name in log) == sorted([*names, "alone"])
+    switches = sum(
+        int(one.split()[-1]) + 1 != int(two.split()[-1]) or one[0] != two[0]
+        for log in logs
+        for one, two in itertools.pairwise([line for line in log if line != "alone"])
+    )
+    # Ten batches of eight.
+    assert switches <= 9
+
+
+def test_few_tasks_of_one_file_are_spread_over_the_workers(tmp_path):
+    tasks = [(f"a {number}", str(tmp_path)) for number in range(4)]
+    list(run_clips(note_process, tasks, workers=4, preload=(), file_of=file_of))
+    logs = [path.read_text().splitlines() for path in tmp_path.iterdir()]
+    assert sum(len(log) for log in logs) == 4

@@ -88,3 +88,12 @@ def encode_or_die(task) -> None:
     if task.item.clip_id == "die":
         os._exit(9)
     encode_clip(task)
+
+
+def note_process(task: tuple[str, str]) -> None:
+    """Write down which process did a task, one line each; a task "FILE NAME" is of a file."""
+    name, folder = task
+    if "fail" in name:
+        raise ClipError("corrupt", name)
+    with (Path(folder) / str(os.getpid())).open("a") as stream:
+        stream.write(f"{name}\n")

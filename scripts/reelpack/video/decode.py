@@ -334,7 +334,9 @@ class _Job:
             for number, request in enumerate(self.requests)
             for scale in request.scales
         }
-        queues = [(n, self.requests[n].scales, FrameQueue(chosen.tolist())) for n, chosen in wanted]
+        queues: list[tuple[int, tuple[Scale, ...], FrameQueue[DecodedFrame]]] = [
+            (n, self.requests[n].scales, FrameQueue(chosen.tolist())) for n, chosen in wanted
+        ]
         for place, decoded in frames:
             images: dict[tuple[int, Scale], Image] = {}
             seconds = float((int(index.pts[place]) - index.first_pts) * index.time_base)
