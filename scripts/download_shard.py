@@ -4,7 +4,7 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
-from reelpack.clips.download import Limits, download_shard
+from reelpack.clips.download import VideoLimits, download_shard
 from reelpack.jobs import cli
 from reelpack.sources.archives import ArchiveIndex
 from reelpack.sources.fetching import FetchPlan
@@ -24,7 +24,7 @@ def main() -> None:
     args = parser.parse_args()
     plan = _build_plan(args.sources, args.archives, args.options) if args.sources else None
     download_shard(
-        args.shard, cli.read_job(args), plan=plan, limits=Limits(**json.loads(args.limits))
+        args.shard, cli.read_job(args), plan=plan, limits=VideoLimits(**json.loads(args.limits))
     )
 
 

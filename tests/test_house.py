@@ -27,7 +27,7 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 MOST_LINES, MOST_LINES_OF_FUNCTION, MOST_ARGUMENTS = 400, 60, 6
 # What is still larger, and class names that stand for two things: to be emptied, never added to.
 LONG_FILES: set[str] = set()
-LONG_FUNCTIONS: set[str] = {"scripts/reelpack/video/index.py read_index"}
+LONG_FUNCTIONS: set[str] = set()
 MANY_ARGUMENTS: set[str] = {
     "scripts/reelpack/video/decode.py decode_frames",
     "tests/video/test_sampling.py make_index",

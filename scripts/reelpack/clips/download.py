@@ -56,7 +56,7 @@ def _probe(path: str, fingerprint: str, record: int | None, frame_pixels: int) -
 
 
 @dataclass(frozen=True)
-class Limits:
+class VideoLimits:
     """What videos may ask of the machine.
 
     Attributes:
@@ -107,7 +107,7 @@ STAGE = Stage(
 
 
 def download_shard(
-    shard: Path, job: Job, *, plan: FetchPlan | None = None, limits: Limits | None = None
+    shard: Path, job: Job, *, plan: FetchPlan | None = None, limits: VideoLimits | None = None
 ) -> list[LedgerRow]:
     """Fetch and probe a shard's videos; see `Stage.run` for what is written.
 
@@ -126,7 +126,7 @@ def download_shard(
         {row.key(job.result): row for row in rows},
         job,
         earlier=[LedgerRow(row.clip_id, STAGE.name, "ok") for row in rows],
-        settings=limits or Limits(),
+        settings=limits or VideoLimits(),
     )
 
 

@@ -107,7 +107,7 @@ def decode_frames(
         return
     given: list[float] = []
     while indexed:
-        held = _Held(_frames(job.by_index(index, skip=planned)))
+        held = _HeldFrames(_frames(job.by_index(index, skip=planned)))
         try:
             yield from _go_on(held, given, job.path)
             return
@@ -133,7 +133,7 @@ def _go_on(
             raise ContradictionError("decode", f"{path}: its frames contradict its time stamps")
 
 
-class _Held:
+class _HeldFrames:
     """Frames, the first of which are only given when all have come, or too many to hold."""
 
     def __init__(self, frames: Iterator[DecodedFrame]) -> None:
