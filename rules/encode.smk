@@ -6,7 +6,7 @@ Recipes of one group are first encoded together, into the journals of their own 
 results/{dataset}/{split}/groups/{group}/{shard}.done only says that this is over.
 """
 
-from reelpack.workflow import download, encode
+from reelpack.workflow import download, encode, frames
 
 
 rule encode_group:
@@ -65,10 +65,12 @@ rule encode_shard:
     params:
         script=get_script("encode_shard"),
         result=bind(encode.get_result),
+        ffmpeg=bind(frames.get_ffmpeg),
         retries=bind(download.get_retries),
         journal="results/{dataset}/{split}/journal/encode_shard/{recipe}/{shard}",
     shell:
         "python {params.script:q} --clips {input.clips:q} --pixels {input.pixels:q}"
         " --earlier {input.earlier:q} --weights {input.weights:q} --params {params.result:q}"
         " --retries {params.retries:q} --journal {params.journal:q} --output {output.codes:q}"
-        " --ledger {output.ledger:q} --threads {threads} --gpus {resources.gpu} > {log:q} 2>&1"
+        " --ledger {output.ledger:q} --ffmpeg {params.ffmpeg:q} --threads {threads}"
+        " --gpus {resources.gpu} > {log:q} 2>&1"

@@ -27,13 +27,14 @@ rule extract_frames:
     params:
         script=get_script("extract_frames"),
         result=bind(frames.get_frames_result),
+        ffmpeg=bind(frames.get_ffmpeg),
         retries=bind(download.get_retries),
         journal="results/{dataset}/{split}/journal/extract_frames/{sampling}/{shard}",
     shell:
         "python {params.script:q} --clips {input.clips:q} --earlier {input.earlier:q}"
         " --params {params.result:q} --retries {params.retries:q} --journal {params.journal:q}"
-        " --output {output.frames:q} --ledger {output.ledger:q} --threads {threads}"
-        " > {log:q} 2>&1"
+        " --output {output.frames:q} --ledger {output.ledger:q} --ffmpeg {params.ffmpeg:q}"
+        " --threads {threads} > {log:q} 2>&1"
 
 
 rule crop_frames:

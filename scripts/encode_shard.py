@@ -11,7 +11,7 @@ from reelpack.jobs.device import choose_device
 
 def main() -> None:
     """Parse the arguments and encode the shard."""
-    parser = cli.build_parser(__doc__, *cli.JOB, "--clips", "--earlier", "--gpus")
+    parser = cli.build_parser(__doc__, *cli.JOB, "--clips", "--earlier", "--gpus", "--ffmpeg")
     parser.add_argument(
         "--pixels", type=Path, nargs="*", default=[], help="frame shards, one per crop set (staged)"
     )
@@ -22,6 +22,7 @@ def main() -> None:
         weights=args.weights,
         shards=args.pixels,
         device=choose_device(args.gpus),
+        ffmpeg=args.ffmpeg,
     )
     encode_shard(args.clips, settings, cli.read_job(args))
 

@@ -9,8 +9,10 @@ from reelpack.jobs import cli
 
 def main() -> None:
     """Parse the arguments and extract the frames."""
-    args = cli.build_parser(__doc__, *cli.JOB, "--clips", "--earlier").parse_args()
-    run_frames(EXTRACT, args.clips, product_of(json.loads(args.params)), cli.read_job(args))
+    parser = cli.build_parser(__doc__, *cli.JOB, "--clips", "--earlier", "--ffmpeg")
+    args = parser.parse_args()
+    product = product_of(json.loads(args.params), ffmpeg=args.ffmpeg)
+    run_frames(EXTRACT, args.clips, product, cli.read_job(args))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from reelpack.config.encoder_cards import encoder_card
+from reelpack.config.ffmpeg_program import find_planned_program
 from reelpack.config.pack_rules import check_format
 from reelpack.config.sampling import RULES, Sampling, read_sampling
 from reelpack.core.errors import UserError
@@ -79,7 +80,9 @@ class Product:
 
 def audio_slug(audio: Mapping[str, Any]) -> str:
     """Return a name of the place that sound comes from, injective: `track`, `folder.1a2b3c4d`."""
-    return f"folder.{digest(audio['folder'])}" if "folder" in audio else "track"
+    if "folder" in audio:
+        return f"folder.{digest(audio['folder'])}"
+    return f"track{audio.get('track', '')}"
 
 
 def as_list(value: Any) -> list[Any]:
@@ -130,7 +133,7 @@ def spell_one_way(card: dict[str, Any]) -> dict[str, Any]:
         frames["fps"] = str(sampling.fps)
     if sampling.windows is not None:
         frames["windows"] = {**frames["windows"], "clip_len": str(sampling.windows.clip_len)}
-    for key, usual in (("stream", "first"), ("damage", "chosen")):
+    for key, usual in (("stream", "first"), ("damage", "chosen"), ("decoder", "library")):
         if frames.get(key) == usual:
             del frames[key]
     return {**card, "frames": frames}
@@ -184,6 +187,8 @@ def check_recipe(recipe: Mapping[str, Any], *, where: str) -> None:
         _check_window(recipe, where=where)
     elif "group" in recipe:
         raise UserError(f"{where}: group: only for recipes with an encoder, which share a decode")
+    if {"folder", "track"} <= (recipe["audio"] or {}).keys():
+        raise UserError(f"{where}: audio: at most one of folder and track; got both")
     check_format(recipe, crop_sets=len(sets), where=where)
 
 
@@ -231,8 +236,18 @@ def _check_window(recipe: Mapping[str, Any], *, where: str) -> None:
         )
 
 
-def product_of(result: Mapping[str, Any]) -> Product:
-    """Return the product that an extract_frames or crop_frames result stands for."""
-    if result["stage"] == "extract_frames":
-        return Product(result["frames"], None)
-    return Product(result["frames"]["frames"], result["crop"])
+def product_of(result: Mapping[str, Any], *, ffmpeg: str | None = None) -> Product:
+    """Return the product that an extract_frames or crop_frames result stands for.
+
+    Args:
+        result: what the stage's result depends on.
+        ffmpeg: the program that the config names, for who decodes; see `find_program`.
+
+    Raises:
+        UserError: the frames come from an ffmpeg program that is not here, or of another version.
+    """
+    whole = result["stage"] == "extract_frames"
+    frames = result["frames"] if whole else result["frames"]["frames"]
+    if ffmpeg is not None and "ffmpeg" in frames:
+        frames = {**frames, "program": find_planned_program(ffmpeg, frames["ffmpeg"])}
+    return Product(frames, None if whole else result["crop"])

@@ -34,6 +34,8 @@ class Sampling:
         stream: of a file with several video streams, see `video.source.Source`.
         damage: "chosen": only what the chosen frames need is decoded, and judged, where the index
             allows; "strict": damage anywhere in the clip fails it.
+        decoder: "library": libav, in this process; "program": the ffmpeg program.
+        program: path of the ffmpeg program; "" is that of imageio-ffmpeg.
 
     Raises:
         UserError: keys that do not go together.
@@ -49,6 +51,8 @@ class Sampling:
     at_least: int | None = None
     stream: Literal["first", "largest"] = "first"
     damage: Literal["chosen", "strict"] = "chosen"
+    decoder: Literal["library", "program"] = "library"
+    program: str = ""
 
     def __post_init__(self) -> None:
         given = [rule for rule in RULES if getattr(self, rule) not in (None, False)]
@@ -95,6 +99,7 @@ class Sampling:
         parts += [f"min{self.at_least}"] if self.at_least is not None else []
         parts += ["largest"] if self.stream == "largest" else []
         parts += ["strict"] if self.damage == "strict" else []
+        parts += ["program"] if self.decoder == "program" else []
         return "_".join(parts)
 
 

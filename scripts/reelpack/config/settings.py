@@ -16,6 +16,7 @@ from typing import Any, Literal
 from reelpack.config import recipes as recipe_rules
 from reelpack.config.datasets import Dataset, make_own_dataset, read_card_dataset
 from reelpack.config.encoder_cards import CARDS
+from reelpack.config.ffmpeg_program import find_program, read_version
 from reelpack.config.lvt_files import vqvae_files
 from reelpack.config.pack_rules import FORMAT_RULES
 from reelpack.config.recipes import products
@@ -129,7 +130,7 @@ class Settings:
             where = f"recipe {name}"
             recipe = check("recipe", card, where=where)
             recipe_rules.check_recipe(recipe, where=where)
-            recipe = recipe_rules.spell_one_way(recipe)
+            recipe = self._complete_frames(recipe)
             if recipe["encoder"] is None:
                 recipe["mode"] = "staged"
             else:
@@ -138,6 +139,13 @@ class Settings:
                     recipe["mode"] = self.config["frames_mode"]
             self._cards["recipe", name] = recipe
         return self._cards["recipe", name]
+
+    def _complete_frames(self, card: dict[str, Any]) -> dict[str, Any]:
+        """Spell `frames` in one way; the ffmpeg program's version stands in it where that decodes."""
+        card = recipe_rules.spell_one_way(card)
+        if "decoder" in card["frames"]:
+            card["frames"]["ffmpeg"] = read_version(find_program(self.config["ffmpeg"]))
+        return card
 
     def _check_encoder(self, recipe: Mapping[str, Any], where: str) -> None:
         encoder = recipe["encoder"]
@@ -163,7 +171,7 @@ class Settings:
             where = f"model {name}"
             model = check("model", card, where=where)
             recipe_rules.check_frames(model, where=where)
-            model = recipe_rules.spell_one_way(model)
+            model = self._complete_frames(model)
             side = products(model)[0].side
             if len(products(model)) != 1 or side is None or side % CARDS["vqvae"].stride:
                 raise UserError(f"{where}: frames: needs one crop set of squares, a multiple of 4")
@@ -282,7 +290,8 @@ class Settings:
     def group(self, dataset: str, name: str) -> list[str]:
         """Return the recipes of a dataset that share a decode with recipe `name`, sorted.
 
-        They name the same group and are streamed; a recipe alone in its group shares nothing.
+        They name the same group, are streamed, and are not decoded by the ffmpeg program; a recipe
+        alone in its group shares nothing.
         """
         group = self.recipe(name).get("group")
         if group is None:
@@ -290,7 +299,9 @@ class Settings:
         members = sorted(
             other
             for other in set(self.datasets[dataset].recipes)
-            if self.recipe(other).get("group") == group and self.recipe(other)["mode"] == "streamed"
+            if self.recipe(other).get("group") == group
+            and self.recipe(other)["mode"] == "streamed"
+            and "decoder" not in self.recipe(other)["frames"]
         )
         return members if name in members and len(members) > 1 else []
 

@@ -42,11 +42,19 @@ class EncodeSettings:
 
     @classmethod
     def of(
-        cls, result: Mapping[str, Any], *, weights: Path, shards: Iterable[Path] = (), device: str
+        cls,
+        result: Mapping[str, Any],
+        *,
+        weights: Path,
+        shards: Iterable[Path] = (),
+        device: str,
+        ffmpeg: str = "",
     ) -> EncodeSettings:
-        """Read an encode_shard result."""
-        products = tuple(product_of(pixels) for pixels in result["pixels"])
-        return cls(result["encoder"], weights, products, tuple(shards), device)
+        """Read an encode_shard result; `ffmpeg` as the config names it."""
+        staged = tuple(shards)
+        decoding = None if staged else ffmpeg
+        products = tuple(product_of(pixels, ffmpeg=decoding) for pixels in result["pixels"])
+        return cls(result["encoder"], weights, products, staged, device)
 
     @property
     def request(self) -> Request:

@@ -141,6 +141,7 @@ _ARGUMENTS: dict[str, dict[str, Any]] = {
     },
     "--clips": {"required": True, "type": Path, "help": "clip table of trim_shard"},
     "--shard": {"required": True, "type": Path, "help": "shard table of the manifest"},
+    "--ffmpeg": {"default": "", "help": "ffmpeg program of recipes with decoder: program"},
     "--gpus": {"type": int, "default": 0, "help": "GPUs that the job asked for"},
 }
 

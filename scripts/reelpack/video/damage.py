@@ -48,7 +48,7 @@ def complaint_of_file() -> str | None:
     lines = new_lines()
     if not lines:
         return None
-    return _harmful(
+    return find_harmful(
         line
         for line in lines
         if line.writer not in _HELPERS and line.writer not in av.codecs_available
@@ -58,10 +58,11 @@ def complaint_of_file() -> str | None:
 def complaint_of_decoder() -> str | None:
     """What libav complained about while it decoded, since the last call; None for nothing."""
     lines = new_lines()
-    return _harmful(lines) if lines else None
+    return find_harmful(lines) if lines else None
 
 
-def _harmful(lines: Iterable[Line]) -> str | None:
+def find_harmful(lines: Iterable[Line]) -> str | None:
+    """The first line that tells of damage; None where all are harmless."""
     return next((line.text for line in lines if not _HARMLESS.search(line.text)), None)
 
 

@@ -16,17 +16,18 @@ import av
 import numpy as np
 
 from reelpack.config.sampling import Sampling
-from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError
 from reelpack.video import kept
 from reelpack.video.convert import Converter, Image
 from reelpack.video.damage import LIBAV_ERRORS
+from reelpack.video.decoded import DecodedFrame as DecodedFrame
+from reelpack.video.decoded import Request as Request
 from reelpack.video.decoder import MismatchError, all_frames, planned_frames
 from reelpack.video.geometry import Scale
 from reelpack.video.index import VideoIndex, index_video, read_index
-from reelpack.video.jpeg import jpeg_pixels
 from reelpack.video.order import FrameQueue, put_at_places
 from reelpack.video.plan import plan
+from reelpack.video.program import program_frames
 from reelpack.video.sampling import Indices, filter_rate, find_window, sample
 from reelpack.video.source import StreamChoice, raise_clip_error
 from reelpack.video.stills import index_stills, is_still, read_stills
@@ -35,34 +36,6 @@ from reelpack.video.stills import index_stills, is_still, read_stills
 KEPT_BYTES = 64 << 20
 # Frames are held back up to this size, so that a wrong index is noticed before they are given.
 HELD_BYTES = 32 << 20
-
-
-@dataclass(frozen=True, eq=False)
-class DecodedFrame:
-    """One chosen frame.
-
-    Args:
-        pts_seconds: its time in seconds from the first shown frame that the container tells of.
-        images: one for each scale asked for: RGB `uint8[height, width, 3]`, or a JPEG file.
-    """
-
-    pts_seconds: float
-    images: tuple[Image, ...]
-
-    @property
-    def pixels(self) -> tuple[Frame, ...]:
-        """The images as RGB `uint8[height, width, 3]`, JPEG files decoded."""
-        return tuple(
-            jpeg_pixels(image) if isinstance(image, bytes) else image for image in self.images
-        )
-
-
-@dataclass(frozen=True)
-class Request:
-    """Frames that somebody wants of a clip: which ones, and at which scales."""
-
-    sampling: Sampling
-    scales: tuple[Scale, ...]
 
 
 class ContradictionError(ClipError):
@@ -94,7 +67,8 @@ def decode_frames(
     give the same frames. A clip that cannot be planned, or whose frames turn out not to be those
     of its index, is decoded in full, twice: once to see its frames, once to take them.
 
-    `indexed` False decodes in full from the first.
+    `indexed` False decodes in full from the first. With `decoder: program` neither counts: see
+    `program.program_frames`.
 
     Raises:
         ContradictionError: the index proves wrong behind more frames than are held back.
@@ -104,6 +78,11 @@ def decode_frames(
     job = _Job(Path(path), (Request(sampling, tuple(scales)),), start_seconds, end_seconds)
     if is_still(job.path, record):
         yield from _frames(job.by_reading(record))
+        return
+    if sampling.decoder == "program":
+        yield from program_frames(
+            job.path, job.requests[0], start_seconds=start_seconds, end_seconds=end_seconds
+        )
         return
     given: list[float] = []
     while indexed:
@@ -172,6 +151,8 @@ def decode_requests(
             decoded in one go: decode each request by itself, which decides its own success.
     """
     job = _Job(Path(path), tuple(requests), start_seconds, end_seconds)
+    if any(request.sampling.decoder == "program" for request in requests):
+        raise SharedDecodeError(f"{path}: the ffmpeg program decodes for one recipe at a time")
     try:
         if is_still(job.path, record):
             yield from job.by_reading(record)

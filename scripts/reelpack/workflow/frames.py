@@ -5,13 +5,18 @@ from __future__ import annotations
 from reelpack.config.recipes import audio_slug
 from reelpack.config.settings import Settings
 from reelpack.config.stage_results import describe_audio, describe_crop, describe_frames
-from reelpack.core.results import canonical
+from reelpack.core.results import Unrecorded, canonical
 from reelpack.workflow.paths import Wildcards, find_products
 
 
 def get_frames_result(settings: Settings, wildcards: Wildcards) -> str:
     """Return extract_frames' result string."""
     return canonical(describe_frames(find_products(settings)[wildcards["sampling"], "whole"]))
+
+
+def get_ffmpeg(settings: Settings, _: Wildcards) -> Unrecorded:
+    """Return the ffmpeg program that the config names; its version stands in results."""
+    return Unrecorded(settings.config["ffmpeg"])
 
 
 def get_crop_result(settings: Settings, wildcards: Wildcards) -> str:
