@@ -18,7 +18,8 @@ from tests.support.project import Project
 
 DOOR = ROOT / "reelpack"
 COMMANDS = (
-    *("build", "plan", "report", "retry", "verify", "show", "audit", "recipes", "datasets"),
+    *("build", "plan", "report", "retry", "verify", "show", "audit"),
+    *("check-frames", "recipes", "datasets"),
     *("join-violet", "convert-lvt", "train-transformer", "generate"),
 )
 # Stands in for a command: says how it was started, and ends as a command may.

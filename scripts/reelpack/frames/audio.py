@@ -7,7 +7,7 @@ member `{clip_id}/000000.mp3` per clip.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any
 import av
 import numpy as np
 from av.container.core import Flags
+from av.stream import Disposition
 from numpy.typing import NDArray
 
 from reelpack.clips.table import Clip
@@ -36,14 +37,16 @@ class AudioSettings:
 
     Attributes:
         folder: holds `{last part of the clip id}.mp3`; None takes the clip's own track.
+        track: which of its audio tracks, from 0; None takes the one that the ffmpeg program takes.
     """
 
     folder: Path | None
+    track: int | None = None
 
     @classmethod
     def of(cls, audio: Mapping[str, Any]) -> AudioSettings:
         """Read a recipe's `audio` mapping."""
-        return cls(Path(audio["folder"]) if "folder" in audio else None)
+        return cls(Path(audio["folder"]) if "folder" in audio else None, audio.get("track"))
 
 
 def extract_sound(task: Task) -> None:
@@ -59,7 +62,10 @@ def extract_sound(task: Task) -> None:
         raise ClipError("no_audio", f"{clip.path}: records hold no sound")
     if settings.folder is None:
         data = encode_mp3(
-            Path(clip.path), start_seconds=clip.start_seconds, end_seconds=clip.end_seconds
+            Path(clip.path),
+            track=settings.track,
+            start_seconds=clip.start_seconds,
+            end_seconds=clip.end_seconds,
         )
     else:
         data = _from_folder(settings.folder, clip)
@@ -94,7 +100,11 @@ def _is_ready(path: Path) -> bool:
 
 
 def encode_mp3(
-    path: Path, *, start_seconds: float | None = None, end_seconds: float | None = None
+    path: Path,
+    *,
+    track: int | None = None,
+    start_seconds: float | None = None,
+    end_seconds: float | None = None,
 ) -> bytes:
     """Return the sound of a file as an mp3 file of 32 kHz and one channel, made by LAME.
 
@@ -112,7 +122,7 @@ def encode_mp3(
         stream = target.add_stream("libmp3lame", rate=RATE_HZ, layout="mono")
         stream.bit_rate = BITS_PER_SECOND
         count = 0
-        for frame in _read_samples(path, start_seconds or 0.0, end_seconds):
+        for frame in _read_samples(path, track, start_seconds or 0.0, end_seconds):
             frame.pts = count
             count += frame.samples
             target.mux(stream.encode(frame))
@@ -122,12 +132,14 @@ def encode_mp3(
     return output.getvalue()
 
 
-def _read_samples(path: Path, start: float, end: float | None) -> Iterator[av.AudioFrame]:
+def _read_samples(
+    path: Path, track: int | None, start: float, end: float | None
+) -> Iterator[av.AudioFrame]:
     """Yield the window's samples at the wanted rate, float32, one channel."""
     first = max(0, round(start * RATE_HZ))
     last = None if end is None else round(end * RATE_HZ)
     place: int | None = None
-    for frame, seconds in _resample(path):
+    for frame, seconds in _resample(path, track):
         samples = np.asarray(frame.to_ndarray(), np.float32)
         if place is None:
             place = round(seconds * RATE_HZ)
@@ -140,21 +152,47 @@ def _read_samples(path: Path, start: float, end: float | None) -> Iterator[av.Au
             yield _build_frame(kept)
 
 
+def _choose_track(
+    path: Path, tracks: Sequence[av.AudioStream], number: int | None
+) -> av.AudioStream:
+    """Return the track of this number, or the one that the ffmpeg program takes by itself.
+
+    That is one of the default ones if there are such, of these the one with the most channels, and of
+    those the first. Source: ffmpeg program, fftools/ffmpeg_mux_init.c (map_auto_audio).
+
+    Raises:
+        ClipError: "no_audio".
+    """
+    if not tracks:
+        raise ClipError("no_audio", f"{path}: the file has no audio track")
+    if number is None:
+        return max(tracks, key=_rank)
+    if number >= len(tracks):
+        raise ClipError(
+            "no_audio", f"{path}: no audio track {number}; the file has {len(tracks)}, from 0"
+        )
+    return tracks[number]
+
+
+def _rank(track: av.AudioStream) -> tuple[bool, int]:
+    is_default = bool(int(track.disposition) & int(Disposition.default))
+    # Tracks without a decoder tell nothing.
+    return is_default, getattr(track.codec_context, "channels", 0)
+
+
 def _build_frame(samples: NDArray[np.float32]) -> av.AudioFrame:
     frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout="mono")
     frame.rate, frame.time_base = RATE_HZ, Fraction(1, RATE_HZ)
     return frame
 
 
-def _resample(path: Path) -> Iterator[tuple[av.AudioFrame, float]]:
-    """Yield the best audio track's frames at the wanted rate, and the second at which the first begins."""
+def _resample(path: Path, number: int | None) -> Iterator[tuple[av.AudioFrame, float]]:
+    """Yield a track's frames at the wanted rate, and the second at which the first begins."""
     with (
         clip_errors(path, "corrupt"),
         av.open(f"file:{path}", options=OPEN_OPTIONS, metadata_errors="replace") as container,
     ):
-        track = container.streams.best("audio")
-        if track is None:
-            raise ClipError("no_audio", f"{path}: the file has no audio track")
+        track = _choose_track(path, container.streams.audio, number)
         origin = (container.start_time or 0) / 1_000_000
         # Channels are averaged: libswresample's own sum of floats would clip loud stereo.
         options = {"rematrix_maxval": "1.0"}

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import av
 import PIL
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -179,8 +180,11 @@ class SplitFrames(SplitShards):
 
     @property
     def made_with(self) -> list[dict[str, str]]:
-        """The library that writes JPEG and WebP files: other versions may write other bytes."""
-        return [{"pillow": PIL.__version__}]
+        """The library that writes JPEG and WebP files, and the FFmpeg that frames come from.
+
+        Other versions may give other bytes; all environments have the same.
+        """
+        return [{"pillow": PIL.__version__, "ffmpeg": av.ffmpeg_version_info}]
 
     def _values(self, shard: int, rows: Sequence[LedgerRow]) -> Sequence[FrameSequence]:
         found = []

@@ -32,7 +32,7 @@ _HARMLESS = re.compile(
     r"|unable to decode APP fields|\b(EXIF|Exif|ICC|XMP|VUI)\b"
 )
 # Those who read packets or set sizes for decoders; what they find, the decoder finds again.
-_HELPERS = frozenset({"NULL", "IMGUTILS", "AVBSFContext"})
+HELPERS = frozenset({"NULL", "IMGUTILS", "AVBSFContext"})
 
 
 def forget() -> None:
@@ -51,7 +51,7 @@ def complaint_of_file() -> str | None:
     return find_harmful(
         line
         for line in lines
-        if line.writer not in _HELPERS and line.writer not in av.codecs_available
+        if line.writer not in HELPERS and line.writer not in av.codecs_available
     )
 
 

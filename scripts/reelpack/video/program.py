@@ -29,14 +29,16 @@ from reelpack.config.windows import frame_rate
 from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError
 from reelpack.video.convert import Image
-from reelpack.video.damage import find_harmful
+from reelpack.video.damage import HELPERS, find_harmful
 from reelpack.video.decoded import DecodedFrame, Request
+from reelpack.video.decoder import all_frames
 from reelpack.video.geometry import Scale, scaled_size, square_frame
 from reelpack.video.index import VideoIndex, index_video
 from reelpack.video.jpeg import jpeg_bytes
 from reelpack.video.libav_log import Line
 from reelpack.video.order import FrameQueue
 from reelpack.video.sampling import Indices, filter_rate, sample
+from reelpack.video.source import open_source
 
 _LINE = re.compile(r"(?:\[(?P<writer>\S+) @ \w+\] )*\[(?P<level>\w+)\] (?P<text>.*)")
 _TIME_BASE = re.compile(r"config in time_base: (\d+)/(\d+)")
@@ -68,8 +70,8 @@ def program_frames(
         ClipError: as `index_video` does; "decode" when the program complains; "too_short".
     """
     sampling = request.sampling
-    index = index_video(path, stream=sampling.stream)
-    clip = _Clip(index, sampling, start_seconds, end_seconds)
+    index, seeks = _look(path, sampling)
+    clip = _Clip(index, sampling, start_seconds, end_seconds, seeks)
     order = clip.order()
     streams = [clip.read(scale, order) for scale in request.scales]
     frames = (
@@ -79,11 +81,22 @@ def program_frames(
     if order is None:
         yield from _limited(frames, sampling)
         return
-    ready = FrameQueue(order.tolist())
+    ready: FrameQueue[DecodedFrame] = FrameQueue(order.tolist())
     for frame, place in zip(frames, np.unique(order).tolist(), strict=False):
         yield from ready.add(place, frame)
     if ready.open:
         raise ClipError("decode", f"{path}: the ffmpeg program gives other frames at each run")
+
+
+def _look(path: Path, sampling: Sampling) -> tuple[VideoIndex, bool]:
+    """The clip's index, and whether the program's `-ss` finds a window's first frame."""
+    index = index_video(path, stream=sampling.stream)
+    if index.plannable:
+        with open_source(path, stream=sampling.stream) as source:
+            return index, not source.clock_jumps
+    # Packets do not tell the first stamp.
+    stamp, duration, _ = next(all_frames(path, stream=sampling.stream))
+    return index.with_frames(np.array([stamp]), np.array([duration])), False
 
 
 def _limited(frames: Iterator[DecodedFrame], sampling: Sampling) -> Iterator[DecodedFrame]:
@@ -107,6 +120,7 @@ class _Clip:
     sampling: Sampling
     start_seconds: float | None
     end_seconds: float | None
+    seeks: bool
 
     @property
     def program(self) -> str:
@@ -191,6 +205,8 @@ class _Clip:
 class _Log:
     """What the program writes to stderr, read while it runs.
 
+    What it says while it opens a file is about the container, which `index_video` judges.
+
     Args:
         lenient: what it says before the first frame tells of a start in mid-stream.
     """
@@ -199,7 +215,7 @@ class _Log:
         self.complaint: str | None = None
         self._lenient = lenient
         self._early: str | None = None
-        self._started = False
+        self._opened = self._started = False
         self._time_base = Fraction(0)
         self._seconds: queue.SimpleQueue[Fraction | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._read, args=(stream,), daemon=True)
@@ -221,6 +237,7 @@ class _Log:
             if match is None:
                 continue
             writer = match["writer"] or ""
+            self._opened = self._opened or match["text"].startswith("Input #0")
             if match["level"] in _BAD:
                 self._judge(Line(writer, match["text"]))
             elif "showinfo" in writer:
@@ -228,8 +245,10 @@ class _Log:
         self._seconds.put(None)
 
     def _judge(self, line: Line) -> None:
-        text = None if _EMPTY.search(line.text) else find_harmful([line])
-        if self._lenient and not self._started:
+        if line.writer in HELPERS or _EMPTY.search(line.text):
+            return
+        text = find_harmful([line])
+        if not self._opened or (self._lenient and not self._started):
             self._early = self._early or text
         else:
             self.complaint = self.complaint or text
@@ -264,7 +283,7 @@ class _Run:
         Raises:
             ClipError: "decode" when the program complains or fails, once all frames have come.
         """
-        lenient = self.clip.index.uncertain_start or self.clip.shift > 0
+        lenient = self.clip.index.uncertain_start or (self.clip.seeks and self.clip.shift > 0)
         with subprocess.Popen(
             self._command(),
             stdin=subprocess.DEVNULL,
@@ -316,7 +335,8 @@ class _Run:
 
     def _ranges(self) -> list[tuple[int, int]]:
         """First and last place of the frames that come through the pipe, range by range."""
-        if self.wanted is None or self.clip.rate is not None:
+        # Where the stream changes, the program begins its filters anew, and their counts.
+        if self.wanted is None or self.clip.rate is not None or not self.clip.index.plannable:
             return [(0, sys.maxsize - 1)]
         parts = np.split(self.wanted, np.flatnonzero(np.diff(self.wanted) > 1) + 1)
         if len(parts) > _MOST_RANGES:
@@ -324,33 +344,42 @@ class _Run:
         return [(int(part[0]), int(part[-1])) for part in parts]
 
     def _command(self) -> list[str]:
-        # Only those who use it need the package.
-        import ffmpeg
-
         clip, (width, height) = self.clip, self.size
-        options: dict[str, Any] = {"protocol_whitelist": "file", "threads": 1}
-        if clip.shift > 0:
-            options["ss"] = f"{float(clip.shift):.6f}"
-        elif clip.shift < 0:
-            options["itsoffset"] = f"{-float(clip.shift):.6f}"
-        source = ffmpeg.input(f"file:{clip.index.path}", **options)
-        stream = source[str(clip.index.stream_index)]
-        if clip.end is not None:
-            stream = stream.filter("trim", end=f"{float(clip.end):.6f}")
-        output: dict[str, Any] = {"format": "rawvideo", "pix_fmt": "rgb24"}
-        if self.scale.jpeg == "ffmpeg":
-            output = {"format": "mpjpeg"}
+        stream = self._window()
+        is_jpeg = self.scale.jpeg == "ffmpeg"
+        output: dict[str, Any] = {"format": "mpjpeg" if is_jpeg else "rawvideo"}
         if clip.rate is not None:
             stream = stream.filter("showinfo").filter("fps", str(clip.rate))
         else:
-            if self.wanted is not None:
+            if self.wanted is not None and clip.index.plannable:
                 ranges = "+".join(f"between(n,{a},{b})" for a, b in self._ranges())
                 stream = stream.filter("select", ranges)
             stream = stream.filter("showinfo")
             output[_name_of_sync(read_version(clip.program))] = "passthrough"
         stream = stream.filter("scale", width, height, flags=self.scale.scaler)
+        if not is_jpeg:
+            # Where the stream changes, the output's own option would scale once more.
+            stream = stream.filter("format", "rgb24")
         command = stream.output("pipe:", **output).global_args(*_GLOBAL)
         return [str(part) for part in command.compile(cmd=clip.program)]
+
+    def _window(self) -> Any:
+        """The stream, which begins at 0 with the window, and ends with it."""
+        # Only those who use it need the package.
+        import ffmpeg
+
+        clip = self.clip
+        shift, end = (None if t is None else f"{float(t):.6f}" for t in (clip.shift, clip.end))
+        options: dict[str, Any] = {"protocol_whitelist": "file", "threads": 1}
+        if clip.shift > 0 and clip.seeks:
+            options["ss"] = shift
+            # It reads no further; where the window ends, the filter says to the frame.
+            options |= {} if end is None else {"t": end}
+        source = ffmpeg.input(f"file:{clip.index.path}", **options)
+        stream = source[str(clip.index.stream_index)]
+        if clip.shift != 0 and not (clip.shift > 0 and clip.seeks):
+            stream = stream.filter("trim", start=shift).filter("setpts", f"PTS-round({shift}/TB)")
+        return stream if end is None else stream.filter("trim", end=end)
 
 
 def _name_of_sync(version: str) -> str:

@@ -252,6 +252,11 @@ class Source:
         """Whether `check_complete` can notice that the end of the file is missing."""
         return any(self._has_format(name) for name in ("mov", "avi", "matroska"))
 
+    @property
+    def clock_jumps(self) -> bool:
+        """Whether the format's clock may jump, as that of broadcasts: such files have no index."""
+        return bool(int(self.container.format.flags) & _CLOCK_JUMPS)
+
     def _has_format(self, name: str) -> bool:
         return name in self.container.format.name.split(",")
 
