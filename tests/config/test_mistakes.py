@@ -33,7 +33,7 @@ MISTAKES = {
     ),
     "frames key": (
         own_recipe(frames={"fps": 2, "short": 3}),
-        "recipe x: frames: unknown key 'short'; allowed: at_least, every, favd, first",
+        "recipe x: frames: unknown key 'short'; allowed: at_least, damage, decoder, every",
     ),
     "crop key": (
         own_recipe(crop={"size": 64, "pos": "top"}),
@@ -50,6 +50,22 @@ MISTAKES = {
     "model key": (
         own_model(training={"step": 1}),
         "model vqvae_demo: training: unknown key 'step'; allowed: batch, checkpoint_every",
+    ),
+    "decoder": (
+        own_recipe(frames={"fps": 2, "decoder": "ffmpeg"}),
+        "recipe x: frames.decoder: 'ffmpeg' is not allowed; one of: library, program",
+    ),
+    "program that is not there": (
+        own_recipe(frames={"fps": 2, "decoder": "program"}) | {"ffmpeg": "/none/ffmpeg"},
+        "config: ffmpeg: /none/ffmpeg: no such program; allowed: the path of an ffmpeg program",
+    ),
+    "program that is another": (
+        own_recipe(frames={"fps": 2, "decoder": "program"}) | {"ffmpeg": "true"},
+        "true -version does not begin with 'ffmpeg version'; allowed: an ffmpeg program",
+    ),
+    "folder and track": (
+        own_recipe(audio={"folder": "a", "track": 1}),
+        "recipe x: audio: at most one of folder and track; got both",
     ),
     "windows key": (
         features(windows={"clip_len": 2, "size": 3}),

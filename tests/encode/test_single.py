@@ -36,6 +36,9 @@ SETS = [Product(FRAMES, crop(32, "top")), Product(FRAMES, crop(24, hflip=True))]
 STRICT = [Product(NATIVE, crop(40))]
 JPEG = {"violet": 3, "scaler": "bicubic", "jpeg": 75}
 PADDED = [Product(JPEG, {**crop(24), "fit": "pad"})]
+PROGRAM = [
+    Product({**FRAMES, "shorter_side": side, "decoder": "program"}, crop(24)) for side in (24, 32)
+]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +80,9 @@ def outcome(folder: Path, shards=1):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sets", [SETS, STRICT, PADDED], ids=["scaled", "native", "padded"])
+@pytest.mark.parametrize(
+    "sets", [SETS, STRICT, PADDED, PROGRAM], ids=["scaled", "native", "padded", "program"]
+)
 def test_streamed_is_staged(tmp_path, videos, weights, sets):
     chain = Chain(tmp_path, videos).clips()
     streamed = outcome(chain.encode(weights, sets, staged=False))

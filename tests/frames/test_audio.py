@@ -1,12 +1,17 @@
 """Sound of clips: mp3 of 32 kHz and one channel, in step with the frames."""
 
 import io
+import subprocess
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
+import imageio_ffmpeg
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from reelpack.clips.table import Clip, write_clips
 from reelpack.core.errors import ClipError
@@ -18,6 +23,7 @@ from reelpack.jobs.job import Job
 from reelpack.jobs.ledger import LedgerRow, write_ledger
 from reelpack.jobs.stage import Task
 from tests.support.clips import cut_file, write_audio, write_clip
+from tests.support.helpers import program_on_path
 
 ALL = {"start_seconds": None, "end_seconds": None}
 
@@ -93,12 +99,66 @@ def test_a_track_that_begins_late_stays_in_step(tmp_path):
     assert begin / RATE_HZ == pytest.approx(0.7, abs=0.04)
 
 
+def write_tracks(path: Path, layouts: Sequence[str], default: Sequence[int] = ()) -> Path:
+    """One second of 400 Hz in the first track, 800 Hz in the second, and so on."""
+    with av.open(str(path), "w") as output:
+        tracks = [output.add_stream("aac", rate=44100, layout=layout) for layout in layouts]
+        for number, track in enumerate(tracks):
+            track.disposition = Disposition.default if number in default else 0
+        for number, track in enumerate(tracks):
+            time = np.arange(44100, dtype=np.float32) / 44100
+            tone = 0.5 * np.sin(2 * np.pi * 400 * (number + 1) * time)
+            samples = np.repeat(tone[None], track.layout.nb_channels, axis=0).astype(np.float32)
+            frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=layouts[number])
+            frame.rate, frame.time_base, frame.pts = 44100, Fraction(1, 44100), 0
+            output.mux([*track.encode(frame), *track.encode(None)])
+    return path
+
+
+def track_of(samples: np.ndarray) -> int:
+    """Which track of `write_tracks` this is, by its loudest tone."""
+    spectrum = np.abs(np.fft.rfft(samples))
+    return round(int(spectrum.argmax()) / len(samples) * RATE_HZ / 400) - 1
+
+
+@pytest.mark.parametrize("program", [imageio_ffmpeg.get_ffmpeg_exe, program_on_path])
+@pytest.mark.parametrize(
+    ("layouts", "default", "wanted"),
+    [
+        (("mono", "stereo", "5.1", "mono"), (), 2),
+        (("mono", "stereo", "5.1", "mono"), (1,), 1),
+        (("mono", "stereo", "5.1", "stereo"), (0, 3), 3),
+        (("mono", "mono", "mono"), (), 0),
+    ],
+    ids=str,
+)
+def test_the_track_is_the_one_that_the_ffmpeg_program_takes(
+    tmp_path, program, layouts, default, wanted
+):
+    path = write_tracks(tmp_path / "a.mkv", layouts, default)
+    command = [program(), "-v", "error", "-i", str(path), "-ac", "1", "-ar", str(RATE_HZ)]
+    theirs = subprocess.run([*command, "-f", "f32le", "-"], check=True, capture_output=True).stdout
+    assert track_of(np.frombuffer(theirs, np.float32)) == wanted
+    assert track_of(waveform(encode_mp3(path))) == wanted
+
+
+def test_a_recipe_may_name_a_track(tmp_path):
+    path = write_tracks(tmp_path / "a.mkv", ("mono", "stereo", "mono"))
+    assert [track_of(waveform(encode_mp3(path, track=n))) for n in range(3)] == [0, 1, 2]
+    with pytest.raises(ClipError, match="no audio track 3; the file has 3, from 0") as caught:
+        encode_mp3(path, track=3)
+    assert caught.value.failure == "no_audio"
+    (row,) = extract(tmp_path, [clip(path, "a")], {"track": 2})
+    assert row.ok
+    assert track_of(waveform(FrameCursor(tmp_path / "00000.tar").take("a").file(0))) == 2
+
+
 def clip(path: Path, clip_id: str, **window: float | None) -> Clip:
     sha256 = sha256_file(path) if path.is_file() else ""
     return Clip(clip_id, str(path), sha256, **{**ALL, **window})
 
 
-def extract(folder: Path, clips: list[Clip], audio: dict[str, str]) -> list[LedgerRow]:
+def extract(folder: Path, clips: list[Clip], audio: dict[str, Any]) -> list[LedgerRow]:
     write_clips(clips, folder / "clips.parquet")
     rows = [LedgerRow(one.clip_id, "trim_shard", "ok") for one in clips]
     write_ledger(rows, folder / "earlier.parquet")

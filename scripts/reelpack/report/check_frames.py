@@ -103,7 +103,11 @@ def _compare_clip(
     clip: Clip, frames: Mapping[str, Any], program: str, comparison: Comparison
 ) -> str | None:
     """Count a clip's frames; return how its two decodes differ, None where they do not."""
-    ways = (frames, {**frames, "decoder": "program", "program": program})
+    # To the program all damage counts.
+    ways = (
+        {**frames, "damage": "strict"},
+        {**frames, "decoder": "program", "program": program},
+    )
     library, other = (_Way(clip, Product(way, None)) for way in ways)
     count = equal = 0
     first: str | None = None

@@ -43,8 +43,8 @@ from reelpack.video.source import open_source
 _LINE = re.compile(r"(?:\[(?P<writer>\S+) @ \w+\] )*\[(?P<level>\w+)\] (?P<text>.*)")
 _TIME_BASE = re.compile(r"config in time_base: (\d+)/(\d+)")
 _STAMP = re.compile(r"n: *\d+ pts: *(-?\d+|NOPTS)")
-# What the program says where it had nothing to write.
-_EMPTY = re.compile(r"Nothing was written into output|Output file is empty")
+# What the program says of its own output: that it is empty, or that a clock went back.
+_OF_OUTPUT = re.compile(r"Nothing was written into output|Output file is empty|dts to muxer")
 # Longer lists of frames are not written out in a filter.
 _MOST_RANGES = 50
 _BAD = ("error", "fatal", "panic")
@@ -64,7 +64,8 @@ def program_frames(
 
     Every frame of the clip, or of its window, is decoded and counts, as with `damage: strict`. The
     stamp of a frame of `fps`, `favd` and `windows` is the time at which it is to be shown. A window
-    that no frame begins in is "too_short" to these rules.
+    that no frame begins in is "too_short". `fps` and its like show the first frame from the start of
+    the file on, where the library does so only in files of several streams.
 
     Raises:
         ClipError: as `index_video` does; "decode" when the program complains; "too_short".
@@ -143,6 +144,15 @@ class _Clip:
         if self.end_seconds is None:
             return None
         return Fraction(self.end_seconds) + self._lead - self.shift
+
+    @property
+    def reach(self) -> Fraction:
+        """Where the program may stop reading: behind the next frame, which ends the window's last one."""
+        assert self.end is not None
+        ticks = self.index.origin_pts + (self.end + self.shift) / self.index.time_base
+        later = self.index.pts[self.index.pts >= int(ticks)][:2].tolist()
+        stop = (later[-1] + 1 - self.index.origin_pts) * self.index.time_base if later else 0
+        return max(stop - self.shift, self.end)
 
     def seconds(self, moment: Fraction) -> float:
         """A moment on the program's clock, in seconds from where windows count."""
@@ -245,7 +255,7 @@ class _Log:
         self._seconds.put(None)
 
     def _judge(self, line: Line) -> None:
-        if line.writer in HELPERS or _EMPTY.search(line.text):
+        if line.writer in HELPERS or _OF_OUTPUT.search(line.text):
             return
         text = find_harmful([line])
         if not self._opened or (self._lenient and not self._started):
@@ -355,6 +365,8 @@ class _Run:
                 ranges = "+".join(f"between(n,{a},{b})" for a, b in self._ranges())
                 stream = stream.filter("select", ranges)
             stream = stream.filter("showinfo")
+        if clip.rate is None or (clip.start_seconds is not None and clip.index.stream_count == 1):
+            # Otherwise the output repeats the first frame up to the first slot, as it did for VIMPAC.
             output[_name_of_sync(read_version(clip.program))] = "passthrough"
         stream = stream.filter("scale", width, height, flags=self.scale.scaler)
         if not is_jpeg:
@@ -373,8 +385,7 @@ class _Run:
         options: dict[str, Any] = {"protocol_whitelist": "file", "threads": 1}
         if clip.shift > 0 and clip.seeks:
             options["ss"] = shift
-            # It reads no further; where the window ends, the filter says to the frame.
-            options |= {} if end is None else {"t": end}
+            options |= {} if end is None else {"t": f"{float(clip.reach):.6f}"}
         source = ffmpeg.input(f"file:{clip.index.path}", **options)
         stream = source[str(clip.index.stream_index)]
         if clip.shift != 0 and not (clip.shift > 0 and clip.seeks):
