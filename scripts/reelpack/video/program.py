@@ -72,7 +72,7 @@ def program_frames(
     """
     sampling = request.sampling
     index, seeks = _look(path, sampling)
-    clip = _Clip(index, sampling, start_seconds, end_seconds, seeks)
+    clip = _ProgramClip(index, sampling, start_seconds, end_seconds, seeks)
     order = clip.order()
     streams = [clip.read(scale, order) for scale in request.scales]
     frames = (
@@ -116,7 +116,7 @@ def _limited(frames: Iterator[DecodedFrame], sampling: Sampling) -> Iterator[Dec
 
 
 @dataclass(frozen=True)
-class _Clip:
+class _ProgramClip:
     index: VideoIndex
     sampling: Sampling
     start_seconds: float | None
@@ -185,7 +185,7 @@ class _Clip:
         has_windows = sampling.windows is not None and sampling.windows.fps is not None
         if not (has_windows or sampling.uniform or sampling.violet):
             return None
-        count = sum(1 for _ in _Run(self, None, Scale(), (2, 2)).images())
+        count = sum(1 for _ in _ProgramRun(self, None, Scale(), (2, 2)).images())
         # As a video of its own that has just these frames.
         alone = dataclasses.replace(
             self.index,
@@ -205,14 +205,14 @@ class _Clip:
         if scale.shorter_side is not None:
             size = scaled_size(*size, shorter_side=scale.shorter_side)
         wanted = None if order is None else np.unique(order)
-        for seconds, image in _Run(self, wanted, scale, size).images():
+        for seconds, image in _ProgramRun(self, wanted, scale, size).images():
             if not isinstance(image, bytes):
                 image = image if scale.square is None else square_frame(image, scale.square)
                 image = image if scale.jpeg is None else jpeg_bytes(image, int(scale.jpeg))
             yield seconds, image
 
 
-class _Log:
+class _ProgramLog:
     """What the program writes to stderr, read while it runs.
 
     What it says while it opens a file is about the container, which `index_video` judges.
@@ -273,7 +273,7 @@ class _Log:
 
 
 @dataclass(frozen=True)
-class _Run:
+class _ProgramRun:
     """One run of the program over a clip.
 
     Args:
@@ -282,7 +282,7 @@ class _Run:
         size: of the frames that come out, width and height.
     """
 
-    clip: _Clip
+    clip: _ProgramClip
     wanted: Indices | None
     scale: Scale
     size: tuple[int, int]
@@ -303,7 +303,7 @@ class _Run:
         ) as process:
             assert process.stdout
             assert process.stderr
-            log = _Log(process.stderr, lenient=lenient)
+            log = _ProgramLog(process.stderr, lenient=lenient)
             try:
                 yield from self._read(process.stdout, log)
                 status = process.wait()
@@ -314,7 +314,7 @@ class _Run:
             said = log.complaint or f"nothing, but ends with status {status}"
             raise ClipError("decode", f"{self.clip.index.path}: the ffmpeg program says: {said}")
 
-    def _read(self, stream: IO[bytes], log: _Log) -> Iterator[tuple[float, Image]]:
+    def _read(self, stream: IO[bytes], log: _ProgramLog) -> Iterator[tuple[float, Image]]:
         rate = self.clip.rate
         wanted = None if self.wanted is None else set(self.wanted.tolist())
         read: Callable[[IO[bytes]], Iterator[Image]] = (
