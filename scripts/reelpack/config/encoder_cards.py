@@ -1,6 +1,6 @@
 """What is known of every encoder before its model is opened; needs no torch.
 
-A card and one small file in this folder make an encoder. The file is named by `module` and offers
+A card and one small file in `encoders/` make an encoder. The file is named by `module` and offers
 `network(name)`, the bare model, and `read(path, name=...)`, its published weights by the model's own
 names; `feature_encoder.FeatureEncoder` does the rest. Encoders of tokens bring their own class instead.
 """
@@ -24,7 +24,7 @@ class EncoderCard:
     """What an encoder takes and gives.
 
     Attributes:
-        module: file in this folder that defines it.
+        module: file in `encoders/` that defines it.
         result_version: raised by hand when its results for equal frames change.
         width: numbers per row (d), or None for an encoder of tokens.
         window: frames that make one row: 1 for models of single frames.
