@@ -93,10 +93,14 @@ def find_path(name: str) -> Path:
 def test_house_names_what_exists() -> None:
     places = PLACE.findall(HOUSE)
     assert len(places) > 50
-    missing = [f"{path}: {name}" for path, name in places if name not in bind_names(find_path(path))]
+    missing = [
+        f"{path}: {name}" for path, name in places if name not in bind_names(find_path(path))
+    ]
     assert not missing
     bare = re.findall(r"`([a-z]\w*/\w+(?:/\w+)*\.py)`", HOUSE)
-    assert not [path for path in bare if not find_path(path).is_file() and not (ROOT / path).is_file()]
+    assert not [
+        path for path in bare if not find_path(path).is_file() and not (ROOT / path).is_file()
+    ]
 
 
 def test_house_lists_the_rooms_in_their_order() -> None:

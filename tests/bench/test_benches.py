@@ -9,6 +9,9 @@ import pytest
 
 from tests.support.helpers import ROOT
 
+# Together a minute of two cores.
+pytestmark = pytest.mark.slow
+
 BENCHES = sorted({path.stem for path in (ROOT / "tests/bench").glob("*.py")} - {"test_benches"})
 
 

@@ -119,6 +119,7 @@ def found_finished(text: str) -> list[int]:
     return [int(line[3]) for line in words if line[-1] == "finished"]
 
 
+@pytest.mark.slow
 def test_every_recipe_gets_its_own_bytes(tmp_path, videos, weights, wanted, capfd):
     group = Group(tmp_path, videos, weights)
     assert group.together(workers=2) == 7

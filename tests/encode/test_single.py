@@ -115,6 +115,7 @@ def test_tokens_follow_the_pictures(reference):
     assert len({str(tokens) for tokens in reference[2][2].values()}) == len(reference[2][2])
 
 
+@pytest.mark.slow
 def test_two_workers_give_the_same_bytes(tmp_path, videos, weights, reference):
     _, folder, _ = reference
     chain = Chain(tmp_path, videos, workers=2).clips()
