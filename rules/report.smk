@@ -9,7 +9,7 @@ from reelpack.workflow import looks
 
 
 rule report:
-    """Write results/report.html; `snakemake report` again when the results have changed."""
+    """Write results/report.html; `./reelpack report` again when the results have changed."""
     output:
         page=report("results/report.html", caption="report/page.rst", category="Report"),
     log:

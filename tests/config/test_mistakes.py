@@ -255,7 +255,7 @@ MISTAKES = {
     ),
     "position": (
         own_recipe(crop={"size": 64, "position": "left"}),
-        "crop.position: 'left' is not allowed; one of: top, center, bottom; or a list of such",
+        "crop.position: 'left' is not allowed; one of: top, center, bottom; or a list of these",
     ),
     "position in a list": (
         own_recipe(crop={"size": 64, "position": ["top", "left"]}),

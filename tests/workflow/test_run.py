@@ -43,6 +43,7 @@ def wait_for(path: Path) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_a_second_run_says_why_it_stops_and_a_killed_one_leaves_no_lock(folder):
     first = start(folder)
     try:

@@ -162,7 +162,7 @@ def _choices(error: Any) -> Iterator[str]:
         elif "pattern" in choice:
             yield f"text like {choice['pattern']}"
         elif choice.get("type") == "array":
-            yield "a list of such"
+            yield "a list of these"
         else:
             bounds = [
                 f"{key} {choice[key]}" for key in choice if "inimum" in key or "aximum" in key

@@ -208,7 +208,7 @@ def worker_pool(workers: int, *, preload: Sequence[str]) -> Iterator[Executor | 
 
 
 def end_with_parent() -> None:
-    """Have this worker end when the job's process is gone; by itself it would wait for ever."""
+    """Have this worker end when the job's process is gone; by itself it would wait forever."""
     parent = multiprocessing.parent_process()
 
     def watch() -> None:

@@ -121,6 +121,7 @@ def test_tensorboard_shows_the_metrics(tmp_path):
         assert points == told
 
 
+@pytest.mark.slow
 def test_bf16_learns(tmp_path):
     settings = replace(SETTINGS, steps=150, batch=6, precision="bf16")
     run(VIDEOS, settings, tmp_path)
@@ -171,6 +172,7 @@ def test_videos_of_several_sizes_are_a_user_error(tmp_path):
         run(VIDEOS, SETTINGS, tmp_path, held_out=videos)
 
 
+@pytest.mark.slow
 def test_eight_videos_are_learned_by_heart_and_told_from_their_first_frames(tmp_path):
     batch = tiny.codes(8, seed=3)
     sizes = replace(tiny.FRAMES, width=48, head_width=12, embedding=16)
