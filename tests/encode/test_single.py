@@ -1,5 +1,6 @@
 """Tokens and ledgers do not depend on mode, workers, shards, batches or device path."""
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -12,12 +13,15 @@ from reelpack.clips.table import Clip
 from reelpack.config.recipes import Product
 from reelpack.encode.codes import CodesShard
 from reelpack.encode.device_batches import PixelWriter
-from reelpack.encode.single import encode_batches, encode_clip
+from reelpack.encode.single import decode_clip, encode_batches, encode_clip
 from reelpack.encoders.interface import encode_batch
 from reelpack.encoders.vqvae import VQVAEEncoder
 from reelpack.frames.clip_pixels import EncodeSettings, read_pixels
+from reelpack.frames.extract import extract_clip
 from reelpack.jobs.ledger import read_ledger
 from reelpack.jobs.stage import Task
+from reelpack.video import decode
+from reelpack.video.index import read_index
 from tests.support import workers
 from tests.support.chain import Chain, tiny_model
 from tests.support.clips import cut_file, damage_file, write_audio, write_clip
@@ -226,3 +230,36 @@ def test_long_clips_are_encoded_in_pieces(tmp_path, videos, weights):
     wanted = encode_batch(VQVAEEncoder(weights, device="cpu"), frames)
     np.testing.assert_array_equal(load_file(tmp_path / "k.clip")["00"], wanted)
     assert len(wanted) == 23
+
+
+def test_frames_that_prove_wrong_late_begin_again_in_every_mode(
+    tmp_path, videos, weights, monkeypatch
+):
+    product = Product({"every": True, "square": 16, "scaler": "bicubic"}, None)
+    settings = EncodeSettings({"name": "vqvae"}, weights, (product,), (), "cpu")
+    clip = Clip("long", str(videos / "long.mp4"), "", None, None)
+
+    def results(folder):
+        folder.mkdir()
+        for work, given in (
+            (encode_clip, settings),
+            (decode_clip, settings),
+            (extract_clip, product),
+        ):
+            work(Task(clip, work.__name__, folder / f"{work.__name__}.clip", given))
+        return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+    def read_wrong_index(*call, **options):
+        index = read_index(*call, **options)
+        stamps = index.packet_pts.copy()
+        stamps[[35, 36]] = stamps[[36, 35]]
+        half = {"pts": index.pts[::2], "durations": 2 * index.durations[::2]}
+        return dataclasses.replace(index, packet_pts=stamps, **half)
+
+    right = results(tmp_path / "right")
+    monkeypatch.setattr(decode, "HELD_BYTES", 2000)
+    monkeypatch.setattr(decode, "read_index", read_wrong_index)
+    with pytest.raises(decode.ContradictionError):
+        list(read_pixels(clip, settings))
+    assert results(tmp_path / "wrong") == right
+    assert len(right) == 3

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from reelpack.clips.table import Clip, read_usable_clips
 from reelpack.config.encoder_cards import encoder_card
+from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError
 from reelpack.core.files import sha256_file, write_bytes
 from reelpack.core.results import canonical
@@ -23,6 +24,7 @@ from reelpack.encode.device_batches import DeviceBatches, PixelWriter, long_mark
 from reelpack.encode.rows import ClipRows
 from reelpack.encoders.interface import Encoder
 from reelpack.frames.clip_pixels import EncodeSettings, read_pixels
+from reelpack.frames.extract import begin_again_if_wrong
 from reelpack.jobs.job import Job
 from reelpack.jobs.ledger import LedgerRow
 from reelpack.jobs.pool import Blaming
@@ -49,11 +51,27 @@ def encode_clip(task: Task) -> None:
     Raises:
         ClipError: the clip cannot be decoded, cropped or encoded, or has no frame.
     """
+    begin_again_if_wrong(partial(_encode, task))
+
+
+def _encode(task: Task, indexed: bool) -> None:
     settings: EncodeSettings = task.settings
     rows = ClipRows(get_encoder(settings), len(settings.products))
-    for crops in read_pixels(task.item, settings):
-        rows.add(crops)
+    _fill(rows, read_pixels(task.item, settings, indexed=indexed))
     write_bytes(task.target, rows.clip_bytes())
+
+
+def _fill(sink: ClipRows | PixelWriter, pixels: Iterator[list[Frame]]) -> None:
+    for crops in pixels:
+        try:
+            sink.add(crops)
+        except ClipError:
+            # Staged, a clip that cannot be decoded either has failed before anyone encodes it.
+            for _ in pixels:
+                pass
+            raise
+        if isinstance(sink, PixelWriter) and sink.long:
+            return
 
 
 def decode_clip(task: Task) -> None:
@@ -62,13 +80,14 @@ def decode_clip(task: Task) -> None:
     Raises:
         ClipError: the clip cannot be decoded or cropped, or has no frame.
     """
+    begin_again_if_wrong(partial(_decode, task))
+
+
+def _decode(task: Task, indexed: bool) -> None:
     settings: EncodeSettings = task.settings
     writer = PixelWriter(task.target, len(settings.products))
     try:
-        for crops in read_pixels(task.item, settings):
-            writer.add(crops)
-            if writer.long:
-                break
+        _fill(writer, read_pixels(task.item, settings, indexed=indexed))
         writer.close()
     except BaseException:
         writer.drop()

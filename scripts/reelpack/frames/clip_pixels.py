@@ -16,7 +16,7 @@ from reelpack.config.recipes import Product, product_of
 from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError, blame_clip
 from reelpack.frames.extract import build_crop, build_scale, open_shard
-from reelpack.video.decode import Request, decode_frames, decode_requests
+from reelpack.video.decode import ContradictionError, Request, decode_frames, decode_requests
 from reelpack.video.geometry import Crop, crop_frame
 
 Item = TypeVar("Item")
@@ -69,10 +69,15 @@ class EncodeSettings:
         return [(scales.index(build_scale(p.frames)), build_crop(p)) for p in self.products]
 
 
-def read_pixels(clip: Clip, settings: EncodeSettings) -> Iterator[list[Frame]]:
+def read_pixels(
+    clip: Clip, settings: EncodeSettings, *, indexed: bool = True
+) -> Iterator[list[Frame]]:
     """Yield, frame by frame, the crop of every crop set, from one decode.
 
+    `indexed` False decodes streamed clips in full from the first.
+
     Raises:
+        ContradictionError: as decoding does; what came before is to be thrown away.
         ClipError: as decoding and cropping do.
     """
     if settings.shards:
@@ -88,6 +93,7 @@ def read_pixels(clip: Clip, settings: EncodeSettings) -> Iterator[list[Frame]]:
         start_seconds=clip.start_seconds,
         end_seconds=clip.end_seconds,
         record=clip.record,
+        indexed=indexed,
     )
     decoded = _blame(frames, "extract_frames")
     for frame in decoded:
@@ -140,6 +146,8 @@ def _blame(items: Iterable[Item], stage: str) -> Iterator[Item]:
     """Pass items on; an error names the stage that would have failed in staged mode."""
     try:
         yield from items
+    except ContradictionError:
+        raise
     except Exception as error:
         blamed = blame_clip(error, "decode")
         if blamed is None:

@@ -5,9 +5,9 @@ Flows in: a clip table (and for crops a frame shard). Flows out: frame shards, s
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +44,22 @@ def extract_clip(task: Task) -> None:
     Raises:
         ClipError: the clip cannot be decoded, or has too few frames.
     """
+    begin_again_if_wrong(partial(_extract, task))
+
+
+def begin_again_if_wrong(work: Callable[[bool], None]) -> None:
+    """Do `work(indexed)` with True; with False again where frames came that are not the clip's.
+
+    Raises:
+        ClipError: as the last of them does.
+    """
     try:
-        _extract(task, indexed=True)
+        work(True)
     except ContradictionError:
-        _extract(task, indexed=False)
+        work(False)
 
 
-def _extract(task: Task, *, indexed: bool) -> None:
+def _extract(task: Task, indexed: bool) -> None:
     clip: Clip = task.item
     product: Product = task.settings
     frames = decode_frames(
