@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from reelpack.clips.cut.clip import cut_clip
 from reelpack.clips.cut.keyframe import _find_decode_times, copy_window
 from reelpack.clips.cut.window import AskedFrames
 from reelpack.core.errors import ClipError
 from reelpack.video.index import index_video
 from tests.clips.cut.videos import video
 from tests.support.clips import write_clip
+from tests.video.program import run
 
 CLOSED = {"gop": 10, "encoder_options": {"x264-params": "scenecut=0"}}
 
@@ -74,3 +76,16 @@ def test_decode_times_rise_and_let_the_last_picture_stay_as_long_as_shown(tmp_pa
             assert all(after > before for before, after in itertools.pairwise(dts))
             assert all(when <= stamp for stamp, (when, _) in times.items())
             assert times[int(asked.pts[-1])][1] == asked.durations[-1]
+
+
+def test_a_frame_that_stands_longer_than_the_copy_can_tell_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.webm"
+    run(
+        "-f", "lavfi", "-i", "testsrc2=size=64x48:rate=25:duration=4",
+        "-vf", "select='lt(t,0.4)+gt(t,2.4)'", "-fps_mode", "vfr", "-c:v", "libvpx-vp9", path,
+    )  # fmt: skip
+    window = {"start_seconds": 1.0, "end_seconds": 2.0}
+    with pytest.raises(ClipError, match=r"0.0400 s, 1.0000 s was asked .* allowed: trim: exact"):
+        cut_clip(path, tmp_path / "cut.mp4", how="keyframe", **window)
+    found = cut_clip(path, tmp_path / "cut.mp4", how="exact", **window)
+    assert (found.pictures, found.duration_seconds) == (1, 1.0)

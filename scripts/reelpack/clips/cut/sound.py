@@ -28,6 +28,8 @@ _AAC_LAYOUTS = frozenset({"mono", "stereo", "3.0", "4.0", "5.0", "5.1", "7.1(wid
 _BLOCK = 1024
 # Decoders of sound need the packet before; players start an mp4 track at its edit, behind it.
 _LEAD_SECONDS = Fraction(1, 4)
+# Where a seek lands inside a packet, what follows is read as packets that are none.
+_TORN_BY_SEEKS = "mpeg"
 
 
 @contextlib.contextmanager
@@ -96,7 +98,7 @@ class Sound:
         """Packets of the track from somewhere at or before `begin` on."""
         container, stream = self.container, self.stream
         with clip_errors(self.path, "corrupt"):
-            if begin > 0:
+            if begin > 0 and container.format.name != _TORN_BY_SEEKS:
                 container.seek(math.floor(begin / base), stream=stream)
                 first = next(container.demux(stream), None)
                 if first is not None and first.pts is not None and first.pts * base <= begin:

@@ -101,12 +101,14 @@ class AskedFrames:
         """Find a window in a video whose stamps only decoding tells.
 
         Raises:
-            ClipError: decode, too_short, or trim where the stamps go back.
+            ClipError: decode, too_short, or trim where the window's stamps go back.
         """
-        index = decoded_index(path)
-        if (np.diff(index.pts) <= 0).any():
-            raise ClipError("trim", f"{path}: its time stamps do not rise; allowed: trim: virtual")
-        return cls.of_index(index, start, end)
+        asked = cls.of_index(decoded_index(path), start, end)
+        if (asked.durations <= 0).any():
+            raise ClipError(
+                "trim", f"{path}: time stamps in the window do not rise; allowed: trim: virtual"
+            )
+        return asked
 
     @property
     def first(self) -> int:
@@ -156,8 +158,18 @@ def measure_file(path: Path, asked: AskedFrames) -> CutFile:
         index.time_base
     )
     wanted = (np.append(asked.pts, asked.window.end_pts) - asked.first) * float(asked.time_base)
-    off = float(np.abs(found - wanted).max())
-    if off > float(asked.usual_duration * asked.time_base) / 2:
-        raise ClipError("trim", f"frames of the cut file are up to {off:.4f} s from their places")
+    off = np.abs(found - wanted)
+    allowed = float(asked.usual_duration * asked.time_base) / 2
+    if float(off[:-1].max()) > allowed:
+        raise ClipError(
+            "trim", f"frames of the cut file are up to {off[:-1].max():.4f} s from their places"
+        )
+    if off[-1] > allowed:
+        # libavformat reads VP9 frames in mp4 as all of one length.
+        raise ClipError(
+            "trim",
+            f"the cut file's last frame ends at {found[-1]:.4f} s, {wanted[-1]:.4f} s was asked"
+            " for; allowed: trim: exact or virtual",
+        )
     before = min(0, asked.window.origin_pts - asked.first)
     return CutFile(float(before * asked.time_base), len(index.pts), index.duration_seconds)
