@@ -119,7 +119,8 @@ class Judge:
         origin_pts: the tick from which the seconds in messages count.
         promises_length: the container would tell if something were missing behind a last packet
             that holds no frame.
-        promises_start: the container says that decoding may start at the first packet.
+        promised_entry: the stamp (of either kind) of a packet from which decoding may start, as the
+            container says; None: it says nothing.
     """
 
     def __init__(
@@ -130,7 +131,7 @@ class Judge:
         time_base: Fraction,
         origin_pts: int,
         promises_length: bool,
-        promises_start: bool,
+        promised_entry: int | None,
     ) -> None:
         name = codec.codec.canonical_name
         self._path, self._time_base, self._origin_pts = path, time_base, origin_pts
@@ -138,7 +139,8 @@ class Judge:
         self._promises_length = promises_length
         self._entered: int | None = None
         self._first_key: Packet | None = None
-        self._promises_start = promises_start
+        self._promised_entry = promised_entry
+        self._at_start = True
         self._started = False
         self._pending: list[tuple[Packet | None, str]] = []
         self._scrap: ClipError | None = None
@@ -172,11 +174,13 @@ class Judge:
         self, packet: Packet | None, frames: list[av.VideoFrame], complaint: str | None
     ) -> None:
         stamp = None if packet is None else packet.pts
-        if self._promises_start and packet is not None:
-            self._promises_start = False
-            self._first_key = None if packet.is_discard else packet
-        if self._entered is None and packet is not None and self._is_entry(packet):
-            self._entered = -(1 << 63) if stamp is None else stamp
+        if packet is not None:
+            promised = self._at_start and self._is_promised(packet)
+            self._at_start = False
+            if promised and not packet.is_discard:
+                self._first_key = packet
+            if self._entered is None and (promised or self._is_entry(packet)):
+                self._entered = -(1 << 63) if stamp is None else stamp
         if complaint is not None:
             self._last = self._last or complaint
             after = self._entered is not None and (stamp is None or stamp >= self._entered)
@@ -195,6 +199,10 @@ class Judge:
                     early.pts is not None and first is not None and early.pts >= first
                 ):
                     self._blame(early, text, came=True)
+
+    def _is_promised(self, packet: Packet) -> bool:
+        promised = self._promised_entry
+        return promised is not None and promised in (packet.pts, packet.dts)
 
     def _is_entry(self, packet: Packet) -> bool:
         if self._inspect is None:

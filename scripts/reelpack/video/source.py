@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -172,10 +171,18 @@ class Source:
             time_base=self.time_base,
             origin_pts=self.origin_pts(0),
             promises_length=self.promises_length,
-            # Parsers look into packets, and take the mark away where they find no keyframe.
-            promises_start=self._has_format("mov")
-            and any(entry.is_keyframe for entry in itertools.islice(self.stream.index_entries, 1)),
+            promised_entry=self._promised_entry(),
         )
+
+    def _promised_entry(self) -> int | None:
+        """The stamp of the first keyframe that the container lists, None where it lists none.
+
+        Packets' own marks do not tell: parsers take them away where they find no keyframe.
+        """
+        if not (self._has_format("mov") or self._has_format("matroska")):
+            return None
+        entry = next(iter(self.stream.index_entries), None)
+        return entry.timestamp if entry is not None and entry.is_keyframe else None
 
     def decoder(self) -> av.VideoCodecContext:
         """The stream's decoder, with one thread: the caller decides how many clips run at once."""
