@@ -137,6 +137,42 @@ def test_a_damaged_first_keyframe_is_no_lead_in(tmp_path: Path) -> None:
     assert failure(rewritten(whole, tmp_path / "b.mp4", change)).failure == "decode"
 
 
+@pytest.mark.parametrize("ending", ["mp4", "mkv"])
+def test_a_damaged_first_keyframe_that_the_container_lists(tmp_path: Path, ending: str) -> None:
+    whole = source(tmp_path, "whole.mkv", "-c:v", "libx264", "-x264-params", OPEN_GOP)
+    path = tmp_path / f"a.{ending}"
+    program.run("-ss", "1.0", "-i", whole, "-c", "copy", path)
+    assert count(path) == of_program(path)
+    with av.open(str(path)) as container:
+        first = next(iter(container.demux(video=0)))
+        assert first.pos is not None
+        place, size = first.pos, first.size
+    content = bytearray(path.read_bytes())
+    content[place + 60 : place + size - 10] = bytes(size - 70)
+    path.write_bytes(content)
+    assert program.every_frame(path, (32, 24)).complaint
+    assert failure(path).failure == "decode"
+
+
+@pytest.mark.parametrize("ending", ["mp4", "mov", "mkv"])
+def test_a_start_inside_an_intra_refresh(tmp_path: Path, ending: str) -> None:
+    refresh = ("-c:v", "libx264", "-bf", "0", "-x264-params", "intra-refresh=1:keyint=20")
+    whole = source(tmp_path, "whole.mkv", *refresh)
+    path = tmp_path / f"a.{ending}"
+    program.run("-ss", "1.3", "-i", whole, "-c", "copy", path)
+    assert count(path) == of_program(path) > 30
+    assert count(path, RULES[1])
+
+
+def test_an_avi_file_cut_in_its_index(tmp_path: Path) -> None:
+    path = source(tmp_path, "a.avi", "-c:v", "mpeg4")
+    content = path.read_bytes()
+    path.write_bytes(content[: content.rindex(b"idx1") + 100])
+    assert count(path) == 100
+    path.write_bytes(content[: content.rindex(b"idx1") - 5000])
+    assert failure(path).failure == "corrupt"
+
+
 @pytest.mark.parametrize("name", ["a.webm", "a.mkv"])
 def test_a_hole_in_the_file(tmp_path: Path, name: str) -> None:
     whole = write_clip(tmp_path / name, codec="vp9", frames=60, width=96)

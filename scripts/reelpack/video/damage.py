@@ -177,9 +177,11 @@ class Judge:
         if packet is not None:
             promised = self._at_start and self._is_promised(packet)
             self._at_start = False
-            if promised and not packet.is_discard:
+            entry = self._is_entry(packet)
+            # H.264 may begin with recovery over several frames (intra refresh), the first not given.
+            if promised and not packet.is_discard and (entry or not packet.is_keyframe):
                 self._first_key = packet
-            if self._entered is None and (promised or self._is_entry(packet)):
+            if self._entered is None and (promised or entry):
                 self._entered = -(1 << 63) if stamp is None else stamp
         if complaint is not None:
             self._last = self._last or complaint

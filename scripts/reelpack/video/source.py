@@ -249,8 +249,10 @@ class Source:
             raise ClipError(
                 "corrupt", f"{self.path}: {packets} of {promised} frames are there, file cut?"
             )
+        # A cut through the index behind the last frame loses nothing.
+        lacks_frames = packets < (self.stream.frames or packets + 1)
         if (self._has_format("matroska") and _is_cut_matroska(self.path)) or (
-            self._has_format("avi") and _is_cut_avi(self.path)
+            self._has_format("avi") and lacks_frames and _is_cut_avi(self.path)
         ):
             raise ClipError("corrupt", f"{self.path}: the file is shorter than it says, cut?")
 
