@@ -53,7 +53,7 @@ def test_the_usual_way_to_trim_is_no_part_of_its_result():
         (data,) = Settings(given, ROOT).datasets.values()
         return data.trim_result()
 
-    plain = {"stage": "trim_shard", "version": 1}
+    plain = {"stage": "trim_shard", "version": 2}
     assert key(mine()) == key(mine(trim="virtual")) == plain
     assert key(mine(trim="exact")) == {**plain, "trim": "exact"}
     published = {"recipes": ["vimpac_256"]}
