@@ -1,11 +1,41 @@
-"""The staged way to pixels: frames, then crops, kept as shards that recipes share.
+"""Two ways to pixels: straight to a pack's image files, or staged as frames, then crops, that recipes share.
 
 Inputs: results/{dataset}/{split}/clips/{shard}.parquet and its ledger.
-Outputs: results/{dataset}/{split}/frames/{sampling}/{shard}.tar,
+Outputs: results/{dataset}/{split}/images/{recipe}/{shard}.tar, or
+results/{dataset}/{split}/frames/{sampling}/{shard}.tar and
 results/{dataset}/{split}/crops/{sampling}/{crop}/{shard}.tar, and their ledgers.
 """
 
 from reelpack.workflow import download, frames
+
+
+rule encode_images:
+    """Decode, crop and encode the image files of a recipe without an encoder; a bad clip becomes a ledger row."""
+    input:
+        shard="results/{dataset}/{split}/shards/{shard}.parquet",
+        clips="results/{dataset}/{split}/clips/{shard}.parquet",
+        earlier="results/{dataset}/{split}/clips/{shard}.ledger.parquet",
+    output:
+        images="results/{dataset}/{split}/images/{recipe}/{shard}.tar",
+        ledger="results/{dataset}/{split}/images/{recipe}/{shard}.ledger.parquet",
+    log:
+        "logs/encode_images/{dataset}/{split}/{recipe}/{shard}.log",
+    benchmark:
+        "benchmarks/encode_images/{dataset}/{split}/{recipe}/{shard}.tsv"
+    conda:
+        "../envs/frames.yaml"
+    threads: 2
+    params:
+        script=get_script("encode_images"),
+        result=bind(frames.get_images_result),
+        ffmpeg=bind(frames.get_ffmpeg),
+        retries=bind(download.get_retries),
+        journal="results/{dataset}/{split}/journal/encode_images/{recipe}/{shard}",
+    shell:
+        "python {params.script:q} --clips {input.clips:q} --earlier {input.earlier:q}"
+        " --params {params.result:q} --retries {params.retries:q} --journal {params.journal:q}"
+        " --output {output.images:q} --ledger {output.ledger:q} --ffmpeg {params.ffmpeg:q}"
+        " --threads {threads} > {log:q} 2>&1"
 
 
 rule extract_frames:

@@ -1,7 +1,7 @@
 """Packs: the file sets that trainers open.
 
-Inputs: all encoded shards of a split, or its staged ones where the recipe has no encoder, their
-ledgers, and the manifest for the order.
+Inputs: all encoded shards of a split, or its image files or staged ones where the recipe has no encoder,
+their ledgers, and the manifest for the order.
 Outputs: results/{dataset}/{split}/packs/{recipe}/; the pack itself lies there under its original name,
 published by rename and undeclared.
 """
@@ -44,6 +44,8 @@ rule write_pack:
         script=get_script("write_pack"),
         result=bind(packs.get_result),
         folder=subpath(output.provenance, parent=True),
+        # Recorded, and no more: packs are not written again when the mode changes.
+        content=bind(packs.get_content),
         shards=bind(packs.get_folders),
     shell:
         "python {params.script:q} --manifest {input.manifest:q} --shards {params.shards:q}"

@@ -15,9 +15,8 @@ def main() -> None:
     parser.add_argument(
         "--shards",
         required=True,
-        type=Path,
-        nargs="+",
-        help="folder of codes shards, or a folder of frame shards for each crop set",
+        metavar="JSON",
+        help="list of a folder of codes shards, or of one of frame shards for all or each of the crop sets",
     )
     parser.add_argument("--params", required=True, metavar="JSON", help="the stage's result string")
     parser.add_argument("--folder", required=True, type=Path, help="the pack's folder to write")
@@ -25,7 +24,7 @@ def main() -> None:
     args = parser.parse_args()
     counts = write_pack(
         args.manifest,
-        args.shards,
+        [Path(folder) for folder in json.loads(args.shards)],
         params=json.loads(args.params),
         folder=args.folder,
         workers=args.threads,

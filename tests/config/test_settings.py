@@ -50,10 +50,10 @@ def test_the_schema_knows_the_encoders():
 
 
 @pytest.mark.parametrize("mode", ["recipe", "streamed", "staged"])
-def test_a_recipe_without_an_encoder_is_staged_whatever_else_is(mode):
+def test_a_recipe_without_an_encoder_is_streamed_unless_asked_and_its_pack_the_same(mode):
     given = frame_recipe(format="frame_folders") | {"frames_mode": mode}
     settings = Settings(given, ROOT)
-    assert settings.recipe("x")["mode"] == "staged"
+    assert settings.recipe("x")["mode"] == ("staged" if mode == "staged" else "streamed")
     assert settings.models == []
     (pixels,) = describe_pack(settings, "demo", "all", "x")["pixels"]
     assert pixels == describe_frames(products(settings.recipe("x"))[0])

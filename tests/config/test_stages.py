@@ -30,6 +30,7 @@ def test_folders_of_ledgers_stand_in_running_order():
         "clips": "trim_shard",
         "frames": "extract_frames",
         "crops": "crop_frames",
+        "images": "encode_images",
         "audio": "extract_audio",
         "encoded": "encode_shard",
     }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +17,7 @@ from reelpack.encode.single import encode_shard
 from reelpack.encoders.vqvae import VQVAE, Architecture, save_model, to_signed
 from reelpack.frames.clip_pixels import EncodeSettings
 from reelpack.frames.extract import CROP, EXTRACT, CropSettings, run_frames
+from reelpack.frames.images import IMAGES, ImageSettings
 from reelpack.jobs.job import Job
 from reelpack.lists.manifest import make_manifest
 from tests.support.clips import picture
@@ -81,6 +84,15 @@ class Chain:
         settings = CropSettings(extracting.output, product)
         run_frames(CROP, clips, settings, self.job(crops, f"{shard}.tar", product.name, frames))
         return crops
+
+    def images(self, name: str, result: Mapping[str, Any]) -> Path:
+        """Run encode_images on all shards; return the folder of its outputs."""
+        folder = f"images/{name}"
+        for shard in self.shards:
+            clips = self.folder / "clips" / f"{shard}.parquet"
+            job = self.job(folder, f"{shard}.tar", canonical(result), "clips")
+            run_frames(IMAGES, clips, ImageSettings.of(result), job)
+        return self.folder / folder
 
     def encode(
         self, weights: Path, products: list[Product], *, staged: bool, device: str = "cpu"

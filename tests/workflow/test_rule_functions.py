@@ -36,6 +36,7 @@ CONFIG = {
         "kinetics400": {"recipes": ["hero_s3d", "hero_slowfast"], "splits": ["val"]},
     },
 }
+JPEG_TARS = {"format": "webdataset", "image": "jpeg"}
 DEMO = {"dataset": "demo", "split": "all", "shard": "00001"}
 TOY = {"dataset": "bair_toy", "split": "test", "shard": "00000", "transformer": "bair_toy"}
 UCF = {"dataset": "ucf101", "split": "train_val", "shard": "00000"}
@@ -168,14 +169,76 @@ def test_packs_are_made_from_codes_or_from_frames_and_sound(settings):
     assert packs.get_shards(settings, codes)[2] == (
         "results/demo/all/encoded/vimpac_demo/00002.safetensors"
     )
-    assert packs.get_folders(settings, codes) == ["results/demo/all/encoded/vimpac_demo"]
-    pixels, sound = packs.get_folders(settings, {**UCF, "recipe": "favd_32"})
-    assert pixels.startswith("results/ucf101/train_val/crops/")
+    assert packs.get_content(settings, codes) == ["results/demo/all/encoded/vimpac_demo"]
+    crops, sound = packs.get_content(settings, {**UCF, "recipe": "favd_32"})
+    assert crops.startswith("results/ucf101/train_val/crops/")
     assert sound == "results/ucf101/train_val/audio/track"
+    pixels = "results/ucf101/train_val/images/favd_32"
+    folders = packs.get_folders(settings, {**UCF, "recipe": "favd_32"})
+    assert json.loads(str(folders)) == [pixels, sound]
     ledgers = packs.get_ledgers(settings, {**UCF, "recipe": "favd_32"})
     assert ledgers[0] == f"{pixels}/00000.ledger.parquet"
     assert len(ledgers) == 2 * len(settings.shards("ucf101", "train_val"))
     assert packs.get_threads(settings, codes) == 1
+
+
+WEB = {"frames": {"fps": 2, "shorter_side": 64}, "crop": {"size": 64}, "pack": JPEG_TARS}
+CODES = {**WEB, "encoder": {"name": "vqvae", "model": "m"}, "pack": {"format": "lvt_codes"}}
+MODEL = {
+    "dataset": "mine",
+    "split": "all",
+    "frames": WEB["frames"],
+    "crop": WEB["crop"],
+    "architecture": {},
+    "training": {"steps": 1, "batch": 1},
+}
+PLACE = {"dataset": "mine", "split": "all", "shard": "00000", "recipe": "web"}
+STAGED = "results/mine/all/crops/fps2_short64/center64"
+IMAGES = "results/mine/all/images/web"
+ONE_PASS = {
+    "alone": ({}, [], True),
+    "asked to be staged": ({"web": {**WEB, "mode": "staged"}}, [], False),
+    "beside another one": ({"other": WEB}, [], True),
+    "beside a staged one": ({"other": {**WEB, "mode": "staged"}}, [], False),
+    "beside a staged one that cuts it": ({"web": {**WEB, "crop": None}, "codes": CODES}, [], False),
+    "a model learns from it": ({"codes": CODES}, [], False),
+    "staged before": ({}, [STAGED], False),
+    "made so before": ({"codes": CODES}, [STAGED, IMAGES], True),
+    "made so before, asked to be staged": ({"web": {**WEB, "mode": "staged"}}, [IMAGES], False),
+}
+
+
+@pytest.mark.parametrize("name", ONE_PASS)
+def test_frames_are_staged_only_where_they_are_asked_for_or_there(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recipes, there, expected = ONE_PASS[name]
+    recipes = {"web": WEB, **recipes}
+    own = {"videos": "v", "shards": 2, "recipes": list(recipes)}
+    models = {"m": MODEL}
+    settings = Settings({"datasets": {"mine": own}, "recipes": recipes, "models": models}, ROOT)
+    for folder in there:
+        (tmp_path / folder).mkdir(parents=True)
+    assert frames.is_one_pass(settings, PLACE) == expected
+    assert packs.get_threads(settings, PLACE) == (1 if expected else 4)
+    found = {path.rpartition("/")[0] for path in packs.get_shards(settings, PLACE)}
+    assert json.loads(str(packs.get_folders(settings, PLACE))) == sorted(found)
+    assert (found == {IMAGES}) == expected
+    # What a pack is made from is recorded alike, so that none is written again.
+    if recipes["web"]["crop"]:
+        assert packs.get_content(settings, PLACE) == [STAGED]
+
+
+def test_image_files_depend_on_pixels_and_on_the_kind_of_file():
+    def result(**pack):
+        recipe = {**WEB, "pack": {**JPEG_TARS, **pack}}
+        own = {"videos": "v", "recipes": ["web"]}
+        settings = Settings({"datasets": {"mine": own}, "recipes": {"web": recipe}}, ROOT)
+        return json.loads(frames.get_images_result(settings, PLACE))
+
+    assert result()["image"] == {"image": "jpeg", "quality": 90}
+    assert result(samples_per_shard=7) == result()
+    assert result(image="png")["image"] == {"image": "png"}
+    assert result(quality=80) != result()
 
 
 def test_measures_compare_with_staged_frames_or_clips(settings):

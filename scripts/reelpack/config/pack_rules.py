@@ -223,6 +223,18 @@ def count_frames(frames: Mapping[str, Any]) -> int:
     return min(count, int(frames.get("first", count)))
 
 
+def find_image(pack: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return `image`, and `quality` where it counts, of the files that a pack makes of frames.
+
+    None for formats that hold the JPEG files that a recipe's frames are.
+    """
+    rules = FORMAT_RULES[pack["format"]]
+    if rules.jpeg:
+        return None
+    keys = ("image", "quality") if pack.get("image", "png") != "png" else ("image",)
+    return {key: pack.get(key, _IMAGES[key].default) for key in keys}
+
+
 def get_kind(encoder: Mapping[str, Any] | None) -> Kind:
     """Return what a recipe with this `encoder` packs."""
     if encoder is None:

@@ -131,12 +131,10 @@ class Settings:
             recipe = check("recipe", card, where=where)
             recipe_rules.check_recipe(recipe, where=where)
             recipe = self._complete_frames(recipe)
-            if recipe["encoder"] is None:
-                recipe["mode"] = "staged"
-            else:
+            if recipe["encoder"] is not None:
                 self._check_encoder(recipe, where)
-                if self.config["frames_mode"] != "recipe":
-                    recipe["mode"] = self.config["frames_mode"]
+            if self.config["frames_mode"] != "recipe":
+                recipe["mode"] = self.config["frames_mode"]
             self._cards["recipe", name] = recipe
         return self._cards["recipe", name]
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from reelpack.config.encoder_cards import CARDS
-from reelpack.config.pack_rules import FORMAT_RULES
+from reelpack.config.pack_rules import FORMAT_RULES, find_image
 from reelpack.config.recipes import Product, products
 from reelpack.config.settings import CardKind, Settings
 from reelpack.config.stages import describe_result
@@ -30,6 +30,14 @@ def describe_crop(product: Product) -> dict[str, Any]:
     """Return crop_frames' result; it holds that of the frames it cuts."""
     settings = {"crop": product.crop, "frames": describe_frames(product)}
     return describe_result("crop_frames", settings)
+
+
+def describe_images(settings: Settings, name: str) -> dict[str, Any]:
+    """Return encode_images' result: the pixels, and the kind of image file that the pack holds."""
+    recipe = settings.recipe(name)
+    pixels = [_describe_pixels(product) for product in products(recipe)]
+    image = find_image(recipe["pack"])
+    return describe_result("encode_images", {"pixels": pixels, "image": image})
 
 
 def describe_audio(audio: Mapping[str, Any]) -> dict[str, Any]:

@@ -85,6 +85,7 @@ _CARDS = (
     _by_shard("trim_shard", 2, "trim", "clips", "parquet"),
     _by_shard("extract_frames", 2, "frames", "frames/{sampling}", "tar"),
     _by_shard("crop_frames", 1, "crops", "crops/{sampling}/{crop}", "tar"),
+    _by_shard("encode_images", 1, "image files", "images/{recipe}", "tar"),
     _by_shard("extract_audio", 1, "sound", "audio/{audio}", "tar"),
     StageCard("train_vqvae", 1, "VQ-VAE training", "resources/models/{dataset}/{model}"),
     _by_shard("encode_group", 1, "shared decode", "groups/{group}", "done", has_ledger=False),

@@ -6,7 +6,8 @@ recipe or, from a single decode, for several.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,10 +17,18 @@ from reelpack.config.recipes import Product, product_of
 from reelpack.core.arrays import Frame
 from reelpack.core.errors import ClipError, blame_clip
 from reelpack.frames.extract import build_crop, build_scale, open_shard
-from reelpack.video.decode import ContradictionError, Request, decode_frames, decode_requests
+from reelpack.video.decode import (
+    ContradictionError,
+    DecodedFrame,
+    Request,
+    decode_frames,
+    decode_requests,
+)
 from reelpack.video.geometry import Crop, crop_frame
 
 Item = TypeVar("Item")
+# Per crop set: the number of its scale in the request, and its crop.
+Cuts = list[tuple[int, Crop | None]]
 
 
 @dataclass(frozen=True)
@@ -59,14 +68,24 @@ class EncodeSettings:
     @property
     def request(self) -> Request:
         """What a streamed recipe asks of the decoder."""
-        scales = dict.fromkeys(build_scale(product.frames) for product in self.products)
-        return Request(self.products[0].sampling, tuple(scales))
+        return build_request(self.products)
 
     @property
-    def cuts(self) -> list[tuple[int, Crop | None]]:
-        """Per crop set: the number of its scale in the request, and its crop."""
-        scales = self.request.scales
-        return [(scales.index(build_scale(p.frames)), build_crop(p)) for p in self.products]
+    def cuts(self) -> Cuts:
+        """What is cut for the crop sets."""
+        return build_cuts(self.products)
+
+
+def build_request(products: Sequence[Product]) -> Request:
+    """Build what a recipe's crop sets ask of the decoder."""
+    scales = dict.fromkeys(build_scale(product.frames) for product in products)
+    return Request(products[0].sampling, tuple(scales))
+
+
+def build_cuts(products: Sequence[Product]) -> Cuts:
+    """Build what is cut from the frames of `build_request`."""
+    scales = build_request(products).scales
+    return [(scales.index(build_scale(p.frames)), build_crop(p)) for p in products]
 
 
 def read_pixels(
@@ -85,7 +104,24 @@ def read_pixels(
         for crops in zip(*(shard.frames(clip.clip_id) for shard in shards), strict=True):
             yield list(crops)
         return
-    request, cuts = settings.request, settings.cuts
+    for _, decoded in decode_crops(clip, settings.products, _crop_all, indexed=indexed):
+        yield decoded
+
+
+def decode_crops(
+    clip: Clip,
+    products: Sequence[Product],
+    cut_all: Callable[[DecodedFrame, Cuts], list[Item]],
+    *,
+    indexed: bool,
+) -> Iterator[tuple[float, list[Item]]]:
+    """Yield, frame by frame, its time stamp in seconds and what `cut_all` makes of it for every crop set.
+
+    Raises:
+        ContradictionError: as decoding does; what came before is to be thrown away.
+        ClipError: as decoding and `cut_all` do; it names the stage that would have failed in staged mode.
+    """
+    request, cuts = build_request(products), build_cuts(products)
     frames = decode_frames(
         Path(clip.path),
         sampling=request.sampling,
@@ -95,10 +131,12 @@ def read_pixels(
         record=clip.record,
         indexed=indexed,
     )
-    decoded = _blame(frames, "extract_frames")
+    decoded = _blame_decoding(frames)
     for frame in decoded:
         try:
-            yield _crop_all(frame.pixels, cuts)
+            with _blaming("crop_frames"):
+                crops = cut_all(frame, cuts)
+            yield frame.pts_seconds, crops
         except ClipError:
             # Staged, a clip that cannot be decoded either has failed before anyone crops it.
             for _ in decoded:
@@ -131,21 +169,29 @@ def read_shared_pixels(
         try:
             if isinstance(frame, ClipError):
                 raise frame
-            crops = _crop_all(frame.pixels, cuts[number])
+            with _blaming("crop_frames"):
+                crops = _crop_all(frame, cuts[number])
         except ClipError:
             out.add(number)
             crops = []
         yield number, crops
 
 
-def _crop_all(scaled: Sequence[Frame], cuts: Sequence[tuple[int, Crop | None]]) -> list[Frame]:
-    return list(_blame((crop_frame(scaled[n], crop) for n, crop in cuts), "crop_frames"))
+def _crop_all(frame: DecodedFrame, cuts: Cuts) -> list[Frame]:
+    scaled = frame.pixels
+    return [crop_frame(scaled[number], crop) for number, crop in cuts]
 
 
-def _blame(items: Iterable[Item], stage: str) -> Iterator[Item]:
-    """Pass items on; an error names the stage that would have failed in staged mode."""
+def _blame_decoding(frames: Iterable[Item]) -> Iterator[Item]:
+    with _blaming("extract_frames"):
+        yield from frames
+
+
+@contextmanager
+def _blaming(stage: str) -> Iterator[None]:
+    """Have an error name the stage that would have failed in staged mode."""
     try:
-        yield from items
+        yield
     except ContradictionError:
         raise
     except Exception as error:

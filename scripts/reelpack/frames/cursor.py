@@ -5,17 +5,20 @@ Flows in: a frame shard, see `shard`. Flows out: one `FrameSequence` per clip.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import tarfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from reelpack.core.files import reading
-from reelpack.frames.shard import END, INDEX, check_end
-from reelpack.images.files import FrameSequence, decode_picture, encode_picture
+from reelpack.frames.shard import END, INDEX, check_end, name_image
+from reelpack.images.files import FrameSequence, ImageKind, decode_picture, encode_picture
 
 _BLOCK = 1 << 20
+_ENDINGS = ("png", "jpg", "webp", "mp3")
 
 
 class ClipFrames(FrameSequence):
@@ -35,29 +38,51 @@ class ClipFrames(FrameSequence):
         with reading(path):
             self._stream.seek(start)
             tar = tarfile.TarFile(fileobj=self._stream, mode="r")
+            stems: list[str] = []
             while (member := tar.next()) is not None and member.name != f"{clip_id}/{INDEX}":
                 name, _, kind = member.name.rpartition(".")
-                if name != f"{clip_id}/{len(self._places):06d}" or kind not in (
-                    "png",
-                    "jpg",
-                    "mp3",
-                ):
+                folder, _, stem = name.rpartition("/")
+                if folder != clip_id or kind not in _ENDINGS:
                     raise ValueError(f"{member.name} instead of a frame of {clip_id}")
+                stems.append(stem)
                 self._kinds.add(kind)
                 self._places.append((member.offset_data, member.size))
                 tar.members.clear()  # type: ignore[attr-defined]
             if member is None:
                 raise EOFError(f"it lacks {clip_id}")
             self.end = tar.offset
-            stamps = json.loads(self._read(member.offset_data, member.size))["pts_seconds"]
-            if len(stamps) != len(self._places):
+            self._index: dict[str, Any] = json.loads(self._read(member.offset_data, member.size))
+            sets = self._count_sets()
+            wanted = [
+                name_image(number, each, sets)
+                for number in range(len(self.pts_seconds))
+                for each in range(sets)
+            ]
+            if stems != wanted:
                 raise ValueError(f"{clip_id} lacks frames")
-            self._pts_seconds = tuple(stamps)
 
     @property
     def pts_seconds(self) -> Sequence[float]:
         """Time stamps in seconds, one per frame."""
-        return self._pts_seconds
+        stamps: list[float] = self._index["pts_seconds"]
+        return stamps
+
+    @property
+    def made_as(self) -> tuple[ImageKind, int] | None:
+        """Kind and quality of image file that encode_images made."""
+        made = self._index.get("made_as")
+        return None if made is None else tuple(made)
+
+    def crop_sets(self) -> list[ClipFrames]:
+        """Return the frames of each crop set that the shard holds."""
+        sets = self._count_sets()
+        found = [copy.copy(self) for _ in range(sets)]
+        for number, frames in enumerate(found):
+            frames._places = self._places[number::sets]
+        return found
+
+    def _count_sets(self) -> int:
+        return int(self._index.get("crop_sets", 1))
 
     @property
     def stored_bytes(self) -> int:

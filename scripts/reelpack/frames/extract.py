@@ -13,6 +13,7 @@ from typing import Any
 
 from reelpack.clips.table import Clip, read_usable_clips
 from reelpack.config.recipes import Product
+from reelpack.core.arrays import Frame
 from reelpack.core.files import replace_file
 from reelpack.frames.shard import ClipWriter, FrameShard, join_clips, split_shard
 from reelpack.jobs.job import Job
@@ -84,6 +85,16 @@ class CropSettings:
     product: Product
 
 
+def cut_image(frame: Frame, crop: Crop | None) -> Frame | bytes:
+    """Cut uint8[H,W,3], as a JPEG file where the crop says so.
+
+    Raises:
+        ClipError: too_small, when the crop is larger than the frame.
+    """
+    cropped = crop_frame(frame, crop)
+    return cropped if crop is None or crop.jpeg is None else jpeg_bytes(cropped, crop.jpeg)
+
+
 @lru_cache(maxsize=64)
 def open_shard(path: Path) -> FrameShard:
     """Open a frame shard once per process."""
@@ -103,9 +114,7 @@ def crop_clip(task: Task) -> None:
     pairs = zip(shard.frames(clip_id), shard.pts_seconds(clip_id), strict=True)
     with replace_file(task.target) as temporary, ClipWriter(temporary, clip_id) as writer:
         for frame, pts_seconds in pairs:
-            cropped = crop_frame(frame, crop)
-            keep = cropped if crop is None or crop.jpeg is None else jpeg_bytes(cropped, crop.jpeg)
-            writer.add(keep, pts_seconds=pts_seconds)
+            writer.add(cut_image(frame, crop), pts_seconds=pts_seconds)
 
 
 EXTRACT = Stage(

@@ -1,9 +1,10 @@
 """Frame shards: uncompressed tars of `{clip_id}/{n:06d}.png` or `.jpg` with time stamps, in list order.
 
-Behind the frames of a clip stands `{clip_id}/index.json` with their time stamps in seconds. A clip's
-members lie together, so a shard is the plain concatenation of its clips. The codec is PNG at zlib level 1:
-lossless, a third of the raw bytes, and every reader has it; lossless WebP takes 0.7 of its bytes and 1.3 of
-its time (tests/bench/codecs.py). Where the recipe's frames are JPEG files, they are kept as such.
+Behind the frames of a clip stands `{clip_id}/index.json` with their time stamps in seconds, see
+`ClipWriter`. Shards of several crop sets name a frame `{n:06d}.{crop set:02d}`, one crop set after another.
+A clip's members lie together, so a shard is the plain concatenation of its clips. The codec is PNG at zlib
+level 1: lossless, a third of the raw bytes, and every reader has it; lossless WebP takes 0.7 of its bytes
+and 1.3 of its time (tests/bench/codecs.py). Where the recipe's frames are JPEG files, they are kept as such.
 """
 
 from __future__ import annotations
@@ -29,23 +30,37 @@ END = bytes(2 * tarfile.BLOCKSIZE)
 _BLOCK = 1 << 20
 
 
+def name_image(number: int, crop_set: int, crop_sets: int) -> str:
+    """Return the name, without its ending, of one frame of one of `crop_sets` crop sets."""
+    return f"{number:06d}" if crop_sets == 1 else f"{number:06d}.{crop_set:02d}"
+
+
 class ClipWriter:
-    """Writes one clip's members, without a tar's end mark, to a file."""
+    """Writes one clip's members, without a tar's end mark, to a file.
+
+    Attributes:
+        notes: what its index tells besides time stamps: `crop_sets` where there are several, and
+            `made_as`, the kind and quality of the pack's image files where these are they.
+    """
 
     def __init__(self, path: Path, clip_id: str) -> None:
         self.clip_id = clip_id
         self.pts_seconds: list[float] = []
+        self.notes: dict[str, Any] = {}
         self._stream = path.open("wb")
         self._tar = tarfile.TarFile(fileobj=self._stream, mode="w", format=tarfile.PAX_FORMAT)
 
     def __enter__(self) -> ClipWriter:
         return self
 
-    def add(self, frame: Frame | bytes, *, pts_seconds: float, ending: str = "jpg") -> None:
-        """Add the next frame: uint8[H,W,3], or a file of the kind that `ending` names."""
-        if not isinstance(frame, bytes):
-            frame, ending = encode_picture(frame, image="png"), "png"
-        self._member(f"{len(self.pts_seconds):06d}.{ending}", frame)
+    def add(self, *images: Frame | bytes, pts_seconds: float, ending: str = "jpg") -> None:
+        """Add the next frame, once per crop set: uint8[H,W,3], or a file of the kind that `ending` names."""
+        for number, image in enumerate(images):
+            stem = name_image(len(self.pts_seconds), number, len(images))
+            if isinstance(image, bytes):
+                self._member(f"{stem}.{ending}", image)
+            else:
+                self._member(f"{stem}.png", encode_picture(image, image="png"))
         self.pts_seconds.append(pts_seconds)
 
     def _member(self, name: str, data: bytes) -> None:
@@ -60,8 +75,8 @@ class ClipWriter:
         trace: TracebackType | None,
     ) -> None:
         if kind is None:
-            stamps = {"pts_seconds": self.pts_seconds}
-            self._member(INDEX, json.dumps(stamps).encode())
+            index = {"pts_seconds": self.pts_seconds, **self.notes}
+            self._member(INDEX, json.dumps(index).encode())
         end = self._tar.offset
         self._tar.close()
         self._stream.truncate(end)

@@ -34,6 +34,11 @@ class FrameSequence(ABC):
         """Time stamps in seconds, one per frame."""
 
     @property
+    def made_as(self) -> tuple[ImageKind, int] | None:
+        """Kind and quality of the image files that the shard's files are already, None for other files."""
+        return None
+
+    @property
     @abstractmethod
     def stored_bytes(self) -> int:
         """Size of all frames as the shard keeps them."""
@@ -160,7 +165,9 @@ def convert_frames(
     quality: int = DEFAULT_QUALITY,
     pool: Executor | None = None,
 ) -> Pictures:
-    """Return a clip's frames as picture files; PNG files are the shard's own."""
+    """Return a clip's frames as picture files: the shard's own where they are such, as PNG files are."""
+    if frames.made_as == (image, quality):
+        return keep_files(frames)
     if image == "png":
         return Pictures(len(frames), frames.png)
     convert = partial(_encode_again, image=image, quality=quality)

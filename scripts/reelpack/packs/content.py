@@ -45,7 +45,7 @@ def encode_frames(frames: FrameSequence, pack_format: PackFormat, context: PackC
     if not len(frames):
         raise ClipError("pack", NO_FRAMES)
     image, quality = pack_format.get_image(context)
-    with Image.open(io.BytesIO(frames.png(0))) as first:
+    with Image.open(io.BytesIO(frames.file(0))) as first:
         width, height = first.size
     if max(width, height) > LARGEST_SIDES[image]:
         raise ClipError(

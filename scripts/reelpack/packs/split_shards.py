@@ -166,7 +166,7 @@ class SplitCodes(SplitShards):
 
 
 class SplitFrames(SplitShards):
-    """The frames of a split; each folder holds the `{shard}.tar` of one crop set."""
+    """The frames of a split; each folder holds the `{shard}.tar` of one crop set, or of all of them."""
 
     def __init__(self, folders: Sequence[Path], shards: int) -> None:
         super().__init__(folders, shards)
@@ -187,14 +187,14 @@ class SplitFrames(SplitShards):
         return [{"pillow": PIL.__version__, "ffmpeg": av.ffmpeg_version_info}]
 
     def _values(self, shard: int, rows: Sequence[LedgerRow]) -> Sequence[FrameSequence]:
-        found = []
+        found: list[FrameSequence] = []
         for cursor, row in zip(self._cursors[shard], rows, strict=True):
             # Passed over where the clip failed in another crop set.
             if row.ok:
                 frames = cursor.take(row.clip_id)
                 if frames.sha256() != row.digest:
                     raise DamagedError(str(cursor.path), f"frames of {row.clip_id} changed")
-                found.append(frames)
+                found += frames.crop_sets()
         return found
 
     def _finish(self) -> None:

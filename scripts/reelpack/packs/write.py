@@ -45,8 +45,8 @@ def write_pack(
 
     Args:
         manifest: the split's `manifest.parquet`.
-        shards: folders of its shards and ledgers: of codes, or of frames for each crop set, and then
-            of sound, when the recipe has no encoder.
+        shards: folders of its shards and ledgers: of codes, or when the recipe has no encoder of frames,
+            for all crop sets or for each, and then of sound.
         params: write_pack's result, see `Settings.pack_result`.
         folder: the pack's place.
         workers: processes that encode image files.

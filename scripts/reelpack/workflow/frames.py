@@ -1,12 +1,23 @@
-"""extract_frames, crop_frames and extract_audio: what the pixels and the sound of clips depend on."""
+"""extract_frames, crop_frames, encode_images and extract_audio: what pixels and sound of clips depend on, and
+which packs of frames are made in one pass.
+"""
 
 from __future__ import annotations
 
-from reelpack.config.recipes import audio_slug
+from functools import cache
+from pathlib import Path
+
+from reelpack.config.recipes import Product, audio_slug, products
 from reelpack.config.settings import Settings
-from reelpack.config.stage_results import describe_audio, describe_crop, describe_frames
+from reelpack.config.stage_results import (
+    describe_audio,
+    describe_crop,
+    describe_frames,
+    describe_images,
+)
+from reelpack.config.stages import STAGES
 from reelpack.core.results import Unrecorded, canonical
-from reelpack.workflow.paths import Wildcards, find_products
+from reelpack.workflow.paths import Wildcards, fill_folders, find_products, list_pixels
 
 
 def get_frames_result(settings: Settings, wildcards: Wildcards) -> str:
@@ -23,6 +34,45 @@ def get_crop_result(settings: Settings, wildcards: Wildcards) -> str:
     """Return crop_frames' result string."""
     product = find_products(settings)[wildcards["sampling"], wildcards["crop"]]
     return canonical(describe_crop(product))
+
+
+def get_images_result(settings: Settings, wildcards: Wildcards) -> str:
+    """Return encode_images' result string."""
+    return canonical(describe_images(settings, wildcards["recipe"]))
+
+
+def is_one_pass(settings: Settings, wildcards: Wildcards) -> bool:
+    """Whether a recipe without an encoder goes from clips to image files in one job per shard.
+
+    It does unless its frames are staged, because it says so or since others need them. What is there
+    already is used, so that another mode, model or recipe runs nothing again, and retries reach the
+    jobs that did the work.
+    """
+    recipe = settings.recipe(wildcards["recipe"])
+    if recipe["encoder"] is not None or recipe["mode"] == "staged":
+        return False
+    (images,) = fill_folders([STAGES["encode_images"].output], wildcards)
+    if Path(images).exists():
+        return True
+    place = wildcards["dataset"], wildcards["split"]
+    if all(product in _find_staged(settings, *place) for product in products(recipe)):
+        return False
+    return not all(Path(folder).exists() for folder in fill_folders(list_pixels(recipe), wildcards))
+
+
+@cache
+def _find_staged(settings: Settings, dataset: str, split: str) -> list[Product]:
+    """Return the products of a split that are staged for staged recipes or for trainings."""
+    cards = [settings.recipe(name) for name in settings.datasets[dataset].recipes]
+    cards = [card for card in cards if card["mode"] == "staged"]
+    models = [settings.model(name) for name in settings.models]
+    cards += [
+        model
+        for model in models
+        if not model["checkpoint"] and (model["dataset"], model["split"]) == (dataset, split)
+    ]
+    found = [product for card in cards for product in products(card)]
+    return found + [Product(product.frames, None) for product in found]
 
 
 def get_audio_result(settings: Settings, wildcards: Wildcards) -> str:
