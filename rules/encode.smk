@@ -72,5 +72,5 @@ rule encode_shard:
         "python {params.script:q} --clips {input.clips:q} --pixels {input.pixels:q}"
         " --earlier {input.earlier:q} --weights {input.weights:q} --params {params.result:q}"
         " --retries {params.retries:q} --journal {params.journal:q} --output {output.codes:q}"
-        " --ledger {output.ledger:q} --ffmpeg {params.ffmpeg:q} --threads {threads}"
+        " --ledger {output.ledger:q} --ffmpeg={params.ffmpeg:q} --threads {threads}"
         " --gpus {resources.gpu} > {log:q} 2>&1"

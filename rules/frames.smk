@@ -34,7 +34,7 @@ rule encode_images:
     shell:
         "python {params.script:q} --clips {input.clips:q} --earlier {input.earlier:q}"
         " --params {params.result:q} --retries {params.retries:q} --journal {params.journal:q}"
-        " --output {output.images:q} --ledger {output.ledger:q} --ffmpeg {params.ffmpeg:q}"
+        " --output {output.images:q} --ledger {output.ledger:q} --ffmpeg={params.ffmpeg:q}"
         " --threads {threads} > {log:q} 2>&1"
 
 
@@ -63,7 +63,7 @@ rule extract_frames:
     shell:
         "python {params.script:q} --clips {input.clips:q} --earlier {input.earlier:q}"
         " --params {params.result:q} --retries {params.retries:q} --journal {params.journal:q}"
-        " --output {output.frames:q} --ledger {output.ledger:q} --ffmpeg {params.ffmpeg:q}"
+        " --output {output.frames:q} --ledger {output.ledger:q} --ffmpeg={params.ffmpeg:q}"
         " --threads {threads} > {log:q} 2>&1"
 
 
