@@ -11,6 +11,7 @@ sys.path.insert(0, f"{workflow.basedir}/scripts")
 from reelpack.config.settings import Settings
 from reelpack.core.errors import UserError
 from reelpack.jobs.cli import use_this_interpreter
+from reelpack.workflow.download import export_worker_limit
 
 use_this_interpreter()
 
@@ -27,6 +28,7 @@ def get_settings():
 
 
 SETTINGS = get_settings()
+export_worker_limit(SETTINGS)
 
 
 def bind(function, **options):

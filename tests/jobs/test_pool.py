@@ -6,7 +6,7 @@ import time
 import pytest
 
 from reelpack.core.errors import ClipError
-from reelpack.jobs.pool import print_progress, run_clips, worker_pool
+from reelpack.jobs.pool import WORKER_BYTES, print_progress, run_clips, worker_pool
 from tests.support.workers import calls, note_process, pool_work
 
 pytestmark = pytest.mark.usefixtures("warm_workers")
@@ -53,6 +53,13 @@ def test_how_a_worker_died_tells_whose_fault_it_was(tmp_path):
         "kill": "machine: the worker process died on this clip (SIGKILL); was there too little memory?",
         "a": "ok",
     }
+
+
+def test_a_clip_that_needs_more_memory_than_a_worker_may_have_fails_alone(tmp_path, monkeypatch):
+    assert outcomes(run(tmp_path, ["large"])) == {"large": "ok"}
+    monkeypatch.setenv(WORKER_BYTES, str(768 << 20))
+    found = outcomes(run(tmp_path, ["a", "large", "b"]))
+    assert found == {"a": "ok", "large": "machine: MemoryError:", "b": "ok"}
 
 
 def test_an_error_over_impossible_content_fails_its_clip_only(tmp_path):

@@ -54,6 +54,8 @@ def act(name: str, folder: Path) -> None:
         raise ZeroDivisionError("a side of 0")
     if name.startswith("crash"):
         os.kill(os.getpid(), signal.SIGSEGV)
+    if name.startswith("large"):
+        bytearray(1 << 30)
     if name.startswith("kill"):
         os.kill(os.getpid(), signal.SIGKILL)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import signal
 import threading
 import traceback
@@ -20,6 +21,8 @@ from typing import Generic, TypeVar
 from reelpack.core.errors import ClipError, FailureClass, blame_clip
 
 Item = TypeVar("Item")
+# Environment variable: most bytes of memory of one worker; without it they are not limited.
+WORKER_BYTES = "REELPACK_WORKER_BYTES"
 # So many clips of one file are handed to a worker at a time, which opens and indexes it once.
 _TOGETHER = 8
 # How libraries die over what they read; other ends are the machine's doing, such as SIGKILL.
@@ -129,7 +132,7 @@ def _until_crash(
 ) -> Iterator[tuple[Item, ClipError | None]]:
     """Work through `todo`; when a worker dies, the tasks then in flight become suspects."""
     running: dict[Future[list[ClipError | None]], list[Item]] = {}
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
+    with _open_pool(workers, context) as pool:
         try:
             while todo or running:
                 while todo and len(running) < workers + 1:
@@ -150,7 +153,7 @@ def _until_crash(
 def _run_alone(work: Blaming[Item], task: Item, context: ForkServerContext) -> ClipError | None:
     """Do a task in a process of its own, whose end tells why it died."""
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_report, args=(sender, work, task))
+    process = context.Process(target=_report, args=(sender, work, task, _read_limit()))
     process.start()
     sender.close()
     try:
@@ -166,8 +169,10 @@ def _run_alone(work: Blaming[Item], task: Item, context: ForkServerContext) -> C
     return error
 
 
-def _report(sender: Connection, work: Callable[[Item], None], task: Item) -> None:
-    end_with_parent()
+def _report(
+    sender: Connection, work: Callable[[Item], None], task: Item, limit_bytes: int | None
+) -> None:
+    begin_worker(limit_bytes)
     try:
         work(task)
     except Exception as error:
@@ -199,12 +204,30 @@ def worker_pool(workers: int, *, preload: Sequence[str]) -> Iterator[Executor | 
         yield None
         return
     context = _prepare(preload)
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=end_with_parent) as pool:
+    with _open_pool(workers, context) as pool:
         try:
             yield pool
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def _open_pool(workers: int, context: ForkServerContext) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(
+        workers, mp_context=context, initializer=begin_worker, initargs=(_read_limit(),)
+    )
+
+
+def _read_limit() -> int | None:
+    text = os.environ.get(WORKER_BYTES)
+    return int(text) if text else None
+
+
+def begin_worker(limit_bytes: int | None) -> None:
+    """Bound this worker's memory, so that a clip which needs more fails alone; end with its parent."""
+    if limit_bytes is not None:
+        resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
+    end_with_parent()
 
 
 def end_with_parent() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from reelpack.config.datasets import Archives
 from reelpack.config.settings import Settings
 from reelpack.config.stages import describe_result
 from reelpack.core.results import Unrecorded, canonical
+from reelpack.jobs.pool import WORKER_BYTES
 from reelpack.jobs.retries import read_retries
 from reelpack.workflow.paths import SHARD_TABLE, Wildcards, fill_shards, list_splits
 
@@ -19,7 +21,14 @@ def get_options(settings: Settings, _: Wildcards) -> Unrecorded:
 
 def get_limits(settings: Settings, _: Wildcards) -> Unrecorded:
     """Return what videos may ask of the machine; another limit runs nothing again."""
-    return Unrecorded(canonical(settings.config["limits"]))
+    limits = settings.config["limits"]
+    return Unrecorded(canonical({key: limits[key] for key in limits if key != "worker_bytes"}))
+
+
+def export_worker_limit(settings: Settings) -> None:
+    """Have the workers of all jobs keep to the config's `limits.worker_bytes`; no job's result knows it."""
+    if "worker_bytes" in settings.config["limits"]:
+        os.environ[WORKER_BYTES] = str(settings.config["limits"]["worker_bytes"])
 
 
 def get_archives_result(settings: Settings, wildcards: Wildcards) -> str:
