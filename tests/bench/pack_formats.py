@@ -101,7 +101,7 @@ def main() -> None:
         base = base or found
         parts = [
             f"written {found['written']:,.0f}/s ({found['written'] / base['written']:.2f})",
-            f"{found['memory']:,.0f} MiB ({found['memory'] / base['memory']:.2f})",
+            f"{found['memory']:,.0f} MiB ({found['memory'] / max(base['memory'], 1):.2f})",
             f"{found['bytes']:,.0f} bytes each",
             *(
                 f"read {how} {found[how]:,.0f}/s ({found[how] / base[how]:.2f})"

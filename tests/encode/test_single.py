@@ -20,7 +20,7 @@ from reelpack.frames.clip_pixels import EncodeSettings, read_pixels
 from reelpack.frames.extract import extract_clip
 from reelpack.jobs.ledger import read_ledger
 from reelpack.jobs.stage import Task
-from reelpack.video import decode
+from reelpack.video import decode, kept
 from reelpack.video.index import read_index
 from tests.support import workers
 from tests.support.chain import Chain, tiny_model
@@ -257,6 +257,8 @@ def test_frames_that_prove_wrong_late_begin_again_in_every_mode(
         return dataclasses.replace(index, packet_pts=stamps, **half)
 
     right = results(tmp_path / "right")
+    for found in ("INDEXED", "DECODED"):
+        monkeypatch.setattr(kept, found, kept.KeptIndexes())
     monkeypatch.setattr(decode, "HELD_BYTES", 2000)
     monkeypatch.setattr(decode, "read_index", read_wrong_index)
     with pytest.raises(decode.ContradictionError):

@@ -255,13 +255,14 @@ class _ProgramLog:
         self._seconds.put(None)
 
     def _judge(self, line: Line) -> None:
-        if line.writer in HELPERS or _OF_OUTPUT.search(line.text):
-            return
         text = find_harmful([line])
+        if text is None or line.writer in HELPERS or _OF_OUTPUT.search(line.text):
+            return
+        # Threads write in any order: not the first line stands, but the least.
         if not self._opened or (self._lenient and not self._started):
-            self._early = self._early or text
+            self._early = min(text, self._early or text)
         else:
-            self.complaint = self.complaint or text
+            self.complaint = min(text, self.complaint or text)
 
     def _note(self, text: str) -> None:
         if base := _TIME_BASE.search(text):
@@ -301,8 +302,7 @@ class _ProgramRun:
             stderr=subprocess.PIPE,
             env={**os.environ, "AV_LOG_FORCE_NOCOLOR": "1"},
         ) as process:
-            assert process.stdout
-            assert process.stderr
+            assert process.stdout and process.stderr  # noqa: PT018
             log = _ProgramLog(process.stderr, lenient=lenient)
             try:
                 yield from self._read(process.stdout, log)

@@ -49,10 +49,10 @@ def pack(tmp_path):
     form = LvtCodes()
     ids = ["x/tap dancing/b", "x/abseiling/a"]
     stored = [
-        form.stored(entry(name, n, variants=ONE, shape=(12, 2, 4, 4)), place)
+        form.store(entry(name, n, variants=ONE, shape=(12, 2, 4, 4)), place)
         for n, name in enumerate(ids)
     ]
-    form.write(folder, stored, place, list)
+    form.write(folder, stored, place)
     return folder
 
 

@@ -84,7 +84,7 @@ def test_the_documented_script_gives_packs_to_the_published_training(tmp_path, s
     codes.mkdir(parents=True)
     place, form = context(ONE, settings={"class_folders": True}), LvtCodes()
     video = entry("test/abseiling/b", 0, variants=ONE, shape=(16, 4, 4, 4))
-    form.write(codes, [form.stored(video, place)], place, list)
+    form.write(codes, [form.store(video, place)], place)
 
     assert script.count("/path/to/") == 2
     start = tmp_path / "train_published.py"

@@ -87,7 +87,7 @@ def test_two_devices_train_the_transformer_that_one_trains_however_often_they_ar
         two = (tmp_path / "unbroken" / name).read_bytes()
         assert (tmp_path / "killed" / name).read_bytes() == two
     settings = replace(small_transformer.SETTINGS, steps=30)
-    transformer.train(
+    transformer.train_transformer(
         small_transformer.VIDEOS,
         settings,
         tmp_path / "one",

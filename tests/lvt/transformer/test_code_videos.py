@@ -22,10 +22,10 @@ def arrays():
 def pack(tmp_path):
     place, form = context(ONE), LvtCodes()
     stored = [
-        form.stored(sample(f"clip_{n}", n, variants=ONE, shape=(length, 2, 4, 4)), place)
+        form.store(sample(f"clip_{n}", n, variants=ONE, shape=(length, 2, 4, 4)), place)
         for n, length in enumerate(LENGTHS)
     ]
-    form.write(tmp_path, stored, place, list)
+    form.write(tmp_path, stored, place)
     return tmp_path, [entry.arrays["center64"] for entry in stored]
 
 

@@ -54,7 +54,7 @@ def test_the_context_is_a_convolution_over_one_hot_codes(kind):
     model, codes = tiny.model(sizes), tiny.codes(3, sizes)
     plan = model.make_tables(codes)
     slices = torch.tensor([0, 1, sizes.slices - 1])
-    window = model.encoder.window(codes, slices, plan)
+    window = model.encoder.read_windows(codes, slices, plan)
     hot = F.one_hot(codes.flatten(2), sizes.codes).float()
     for video, number in enumerate(slices):
         for n, seen in enumerate(plan.context[number]):
@@ -67,4 +67,4 @@ def test_the_context_is_a_convolution_over_one_hot_codes(kind):
 
 def test_codes_of_another_shape_are_user_errors():
     with pytest.raises(UserError, match=r"expected \[B, 2, T, H, W\]"):
-        tiny.model(tiny.FRAMES).plan(torch.zeros(1, 3, 4, 4, 4, dtype=torch.int64))
+        tiny.model(tiny.FRAMES).make_tables(torch.zeros(1, 3, 4, 4, 4, dtype=torch.int64))
