@@ -23,8 +23,8 @@ from tests.video import program
 from tests.video.files import Recipe, mutants, recipes
 
 SEED = int(os.environ.get("REELPACK_SEED", "0"))
-FILES = recipes(int(os.environ.get("REELPACK_FILES", "36")), seed=SEED)
-MUTANTS = int(os.environ.get("REELPACK_MUTANTS", "60"))
+FILES = recipes(int(os.environ.get("REELPACK_FILES", "150")), seed=SEED)
+MUTANTS = int(os.environ.get("REELPACK_MUTANTS", "300"))
 RULES: list[dict[str, Any]] = [
     {"fps": Fraction(2)}, {"fps": Fraction(31)}, {"uniform": 5}, {"violet": 4}, {"favd": 8},
 ]  # fmt: skip
