@@ -1,14 +1,20 @@
 """What several test modules share."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from filelock import FileLock
+
+if TYPE_CHECKING:
+    from reelpack.video.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared" / "data"
@@ -61,3 +67,8 @@ def make_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path],
             make(folder)
             done.touch()
     return folder
+
+
+def count_packets_fed(plan: Plan) -> int:
+    """Packets that the decoder sees of a plan."""
+    return sum(len(segment.packets) for segment in plan.segments)

@@ -31,11 +31,6 @@ class Plan:
 
     segments: tuple[Segment, ...]
 
-    @property
-    def packets_fed(self) -> int:
-        """How many packets the decoder sees."""
-        return sum(len(segment.packets) for segment in self.segments)
-
 
 def plan(index: VideoIndex, wanted: npt.NDArray[np.int64], *, skip: bool = True) -> Plan:
     """Plan the decoding of frames `wanted`, indices into `index.pts`.
